@@ -1,0 +1,1 @@
+"""Rerank text with as much thinking as the task deserves."""

@@ -1,0 +1,193 @@
+"""The values that travel through Ponderank: frozen, slotted, standard library only.
+
+Scores: higher is better, always. Token counts end in ``_tokens``, durations in seconds. Ids are ``str``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Flaw = Literal["truncated", "unparsed", "incomplete", "refused"]
+"""What was wrong with a judgement: ``truncated`` (the model saw only part of the document), ``unparsed``,
+``incomplete`` (cut off before its verdict), ``refused``."""
+
+Group: TypeAlias = tuple[int, ...]
+"""Indices of the candidates shown together in one judgement, first-stage order being 0, 1, 2, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for. ``instruction`` says what counts as relevant, for models that read one."""
+
+    id: str
+    text: str
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One candidate text. ``metadata`` is carried along, never read."""
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def full_text(self) -> str:
+        """Title and text with one space between, as BEIR, Rank1 and mteb join them; the text alone without a title."""
+        return f"{self.title} {self.text}" if self.title else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """One query and its candidates in first-stage order, best first; ``scores`` are the first stage's, when known."""
+
+    query: Query
+    docs: tuple[Doc, ...]
+    scores: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.scores is not None and len(self.scores) != len(self.docs):
+            raise ValueError(f"{len(self.docs)} documents but {len(self.scores)} scores; give one score a document or none")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a result cost. Adds with ``+``; ``seconds`` is model time, summed over calls."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a prompt: ours (``trusted``) or a query's or document's (untrusted, may be hostile)."""
+
+    text: str
+    trusted: bool
+
+
+Prompt: TypeAlias = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Continue ``prompt``; ``watch`` names labels whose log-probability is wanted at the last position."""
+
+    prompt: Prompt
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    seed: int | None = None
+    watch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Log-probability of each label as the continuation of ``prompt``; prefill only."""
+
+    prompt: Prompt
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Cross-encoder logits of one query–text pair. ``level`` picks the shallow exit (see ``Ask``); 0 is the full depth.
+
+    ``level`` counts from the full model down: 0 runs every layer. It is part of the call, so of its cache key.
+    """
+
+    query: str
+    text: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Summed log-probability of ``target`` after ``prompt``."""
+
+    prompt: Prompt
+    target: str
+
+
+Call: TypeAlias = Generate | Choose | Classify | Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A backend's answer to one call.
+
+    ``scores``: ``Classify`` → one relevance score (log-odds of relevance, natural log: the logit of a one-logit head,
+    ``logit[1] - logit[0]`` of a two-logit head); ``Choose`` and a watched ``Generate`` → a log-probability per label.
+    ``finish``: ``"stop"``, ``"length"``, ``"truncated"`` (the document was shortened to fit) or a server's own word.
+    """
+
+    text: str = ""
+    finish: str = "stop"
+    scores: tuple[float, ...] = ()
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a document that carries its score: ``[start, end)`` in code points of the text, best first."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One score per document shown, in the order shown."""
+
+    scores: tuple[float, ...]
+    reasoning: str = ""
+    evidence: tuple[Span, ...] = ()
+    flaw: Flaw | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A group to be judged by the judge at ``level`` (0 is the recipe's first); what a bare group means with level 0."""
+
+    group: Group
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One judgement as it happened, in the trace: which candidates were shown, at which level, and the answer."""
+
+    group: Group
+    judgement: Judgement
+    level: int = 0
+
+
+def flaws_of(steps: Sequence[Step]) -> dict[str, int]:
+    """Count the flaws of a trace by name.
+
+    >>> flaws_of([Step((0,), Judgement((1.0,), flaw="truncated"))])
+    {'truncated': 1}
+    """
+    counts: dict[str, int] = {}
+    for step in steps:
+        if step.judgement.flaw:
+            counts[step.judgement.flaw] = counts.get(step.judgement.flaw, 0) + 1
+    return counts
