@@ -1,0 +1,203 @@
+"""A cross-encoder that starts exactly at a bi-encoder: split lower layers, gated joint layers, interaction head.
+
+Why: fine-tuning a bi-encoder checkpoint as a plain cross-encoder on little data forgets what the bi-encoder knew. Here
+the pair is encoded as ``[CLS] q [SEP] [CLS] d [SEP]`` and, before any training, the score *is* the bi-encoder's
+``scale * cos(q, d)``; training only adds to it:
+
+- layers below ``join_layer`` attend within the query and within the document only (PreTTR's split layers);
+- layers from ``join_layer`` on also attend across, through one gate per head that starts at 0;
+- the head adds, at each exit, a learned re-weighting of the cosine and a weighted MaxSim between the token states
+  (late interaction), both starting at no effect. The score after an exit needs only the layers up to it, so the same
+  model scores early (``level`` > 0) or in full.
+
+Source: split layers PreTTR (arXiv 2004.14255), MaxSim ColBERT (arXiv 2004.12832), gates at zero Flamingo
+(arXiv 2204.14198), joint reading monoBERT (arXiv 1901.04085). Differs: the combination and the warm start are ours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+
+class SplitBertConfig(BertConfig):  # type: ignore[misc]
+    """BERT's configuration plus ``join_layer`` (first layer that reads across), ``exits`` (layers scored), ``scale``."""
+
+    model_type = "split-bert"
+
+    def __init__(self, join_layer: int = 3, exits: tuple[int, ...] = (0, 2, 4, 6), scale: float = 20.0, **kwargs: object) -> None:
+        kwargs.setdefault("num_labels", 1)
+        super().__init__(**kwargs)
+        self.join_layer, self.exits, self.scale = join_layer, list(exits), scale
+
+
+class Exit(nn.Module):  # type: ignore[misc]
+    """What one depth adds to the score: a re-weighted cosine of the means and a weighted MaxSim of the tokens."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.cosine = nn.Parameter(torch.zeros(hidden))
+        self.token_weight = nn.Linear(hidden, 1)
+        self.maxsim = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(()))
+        nn.init.zeros_(self.token_weight.weight)
+        nn.init.zeros_(self.token_weight.bias)
+
+    def forward(self, hidden: Tensor, is_query: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
+        """``hidden [B, T, H]``, masks ``[B, T]`` (float) → added score ``[B]`` and the elementwise cosine ``[B, H]``."""
+        return self._score(hidden, is_query, hidden, is_doc)
+
+    def segments(self, query: Tensor, doc: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for one unpadded pair: ``query [1, Tq, H]``, ``doc [1, Td, H]``."""
+        return self._score(query, torch.ones_like(query[..., 0]), doc, torch.ones_like(doc[..., 0]))
+
+    def _score(self, query: Tensor, is_query: Tensor, doc: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
+        unit = nn.functional.normalize
+        product = unit((query * is_query[..., None]).sum(1), dim=-1) * unit((doc * is_doc[..., None]).sum(1), dim=-1)
+        similarity = unit(query, dim=-1) @ unit(doc, dim=-1).transpose(1, 2)
+        best = (similarity - 4.0 * (1.0 - is_doc[:, None, :])).amax(-1)
+        weight = (self.token_weight(query)[..., 0] - 1e4 * (1.0 - is_query)).softmax(-1)
+        return (product @ self.cosine) + self.maxsim * (weight * best).sum(-1) + self.bias, product
+
+
+class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
+    """One logit a pair; see the module's docstring."""
+
+    config_class = SplitBertConfig
+    base_model_prefix = "bert"
+    supports_gradient_checkpointing = False
+    _tied_weights_keys: dict[str, str] = {}
+
+    def __init__(self, config: SplitBertConfig) -> None:
+        super().__init__(config)
+        self.num_labels = 1
+        self.bert = BertModel(config, add_pooling_layer=False)
+        joint = config.num_hidden_layers - config.join_layer
+        self.gates = nn.Parameter(torch.zeros(joint, config.num_attention_heads))
+        self.exits = nn.ModuleList(Exit(config.hidden_size) for _ in config.exits)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Leave everything as its constructor made it: zeros are the warm start."""
+
+    def embed(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Each segment gets positions from 0, and segment id 0 throughout, as the bi-encoder saw it."""
+        query_tokens = ((1 - token_type_ids) * attention_mask).sum(1, keepdim=True)
+        position = torch.arange(input_ids.shape[1], device=input_ids.device)[None] - token_type_ids * query_tokens
+        table = self.bert.embeddings
+        words = table.word_embeddings(input_ids) + table.position_embeddings(position) + table.token_type_embeddings.weight[0]
+        return table.dropout(table.LayerNorm(words))
+
+    def layer(self, index: int, hidden: Tensor, own: Tensor, other: Tensor | None) -> Tensor:
+        """One BERT layer; ``own`` and ``other`` are additive masks ``[B, 1, T, T]`` within and across the segments
+        (``other`` None: there is one segment only)."""
+        block = self.bert.encoder.layer[index]
+        heads, size = self.config.num_attention_heads, hidden.shape[-1] // self.config.num_attention_heads
+        batch, length = hidden.shape[0], hidden.shape[1]
+
+        def split(linear: nn.Module) -> Tensor:
+            return linear(hidden).view(batch, length, heads, size).transpose(1, 2)
+
+        this = block.attention.self
+        query, key, value = split(this.query), split(this.key), split(this.value)
+        logits = query @ key.transpose(-1, -2) * size**-0.5
+        weights = (logits + own).softmax(-1)
+        if other is not None and index >= self.config.join_layer:
+            gate = self.gates[index - self.config.join_layer].view(1, heads, 1, 1)
+            weights = weights + gate * (logits + other).softmax(-1)
+        context = (weights @ value).transpose(1, 2).reshape(batch, length, heads * size)
+        out = block.attention.output
+        hidden = out.LayerNorm(hidden + out.dropout(out.dense(context)))
+        wide = block.intermediate.intermediate_act_fn(block.intermediate.dense(hidden))
+        return block.output.LayerNorm(hidden + block.output.dropout(block.output.dense(wide)))
+
+    def masks(self, token_type_ids: Tensor, attention_mask: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Additive masks within and across the segments, each ``[B, 1, T, T]``."""
+        same = (token_type_ids[:, :, None] == token_type_ids[:, None, :]).to(dtype)
+        valid = attention_mask[:, None, :].to(dtype)
+        return ((same * valid - 1.0) * 1e4)[:, None], (((1.0 - same) * valid - 1.0) * 1e4)[:, None]
+
+    def scores(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Score after each exit, cumulative: ``[B, exits]``; the last column is the model's score."""
+        hidden = self.embed(input_ids, token_type_ids, attention_mask)
+        own, other = self.masks(token_type_ids, attention_mask, hidden.dtype)
+        is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
+        is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
+        total, columns = hidden.new_zeros(hidden.shape[0]), []
+        for index in range(self.config.num_hidden_layers + 1):
+            if index in self.config.exits:
+                added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
+                total = total + added
+                # the plain cosine belongs to the last exit it reaches, so it is not summed over the exits
+                columns.append(total + self.config.scale * product.sum(-1))
+            if index < self.config.num_hidden_layers:
+                hidden = self.layer(index, hidden, own, other)
+        return torch.stack(columns, dim=1)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        **_: object,
+    ) -> SequenceClassifierOutput:
+        """Logits ``[B, 1]``; ``hidden_states`` carries the exits' scores ``[B, exits]`` for their training."""
+        attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        token_type_ids = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+        scores = self.scores(input_ids, attention_mask, token_type_ids)
+        return SequenceClassifierOutput(logits=scores[:, -1:], hidden_states=(scores,))
+
+    @classmethod
+    def from_bi_encoder(
+        cls, folder: str | Path, *, join_layer: int = 3, exits: tuple[int, ...] | None = None, scale: float = 20.0
+    ) -> tuple[SplitBertForSequenceClassification, PreTrainedTokenizerFast]:
+        """Warm-start from a mean-pooled BERT bi-encoder's folder; the score is ``scale * cosine`` until trained."""
+        base = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
+        layers = base.config.num_hidden_layers
+        fields = {k: v for k, v in base.config.to_dict().items() if k not in ("architectures", "model_type", "transformers_version")}
+        config = SplitBertConfig(join_layer=join_layer, exits=exits or (0, layers // 3, 2 * layers // 3, layers), scale=scale, **fields)
+        model = cls(config)
+        model.bert.load_state_dict(base.state_dict(), strict=False)
+        return model, pair_tokenizer(folder)
+
+
+def pair_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
+    """The folder's tokenizer with pairs written ``[CLS] q [SEP] [CLS] d [SEP]``, each side as a bi-encoder reads it."""
+    from tokenizers.processors import TemplateProcessing
+
+    source = AutoTokenizer.from_pretrained(str(folder))
+    c, s = source.cls_token, source.sep_token
+    inner = source.backend_tokenizer
+    inner.post_processor = TemplateProcessing(
+        single=f"{c} $A {s}",
+        pair=f"{c} $A {s} {c}:1 $B:1 {s}:1",
+        special_tokens=[(c, source.cls_token_id), (s, source.sep_token_id)],
+    )
+    # BertTokenizer would put its own template back on loading
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        model_max_length=source.model_max_length,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **{f"{name}_token": getattr(source, f"{name}_token") for name in ("cls", "sep", "pad", "unk", "mask")},
+    )
+
+
+def register() -> None:
+    """Make ``split-bert`` folders loadable through transformers' auto classes. Calling it again does nothing."""
+    AutoConfig.register("split-bert", SplitBertConfig, exist_ok=True)
+    AutoModelForSequenceClassification.register(SplitBertConfig, SplitBertForSequenceClassification, exist_ok=True)
+    AutoModel.register(SplitBertConfig, SplitBertForSequenceClassification, exist_ok=True)

@@ -1,0 +1,155 @@
+"""Export a split cross-encoder (``models.split_bert``) as the graphs that ``backends.onnx_split`` runs.
+
+Why several graphs: the layers below ``join_layer`` read one segment at a time, so a query is encoded once for all its
+documents, and a shallow exit stops after the layers it needs. Every graph points into one ``weights.bin``; nothing is
+stored twice.
+
+    query.onnx         ids [1, Tq]                        → states of the query, one per exit up to join_layer
+    full.onnx          query states, ids [1, Td]          → score [1]: all layers in one run
+    exit0.onnx         query states, ids [1, Td]          → score [1], carry…
+    exit1.onnx …       query states, carry…               → score [1], carry…    the last one equals full.onnx
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ponderank.models.split_bert import SplitBertForSequenceClassification
+
+
+class Query(nn.Module):  # type: ignore[misc]
+    """``ids [1, T]`` → the segment's states at each exit up to ``join_layer``, each ``[1, T, H]``."""
+
+    def __init__(self, model: SplitBertForSequenceClassification) -> None:
+        super().__init__()
+        self.model = model
+        self.local = [layer for layer in model.config.exits if layer <= model.config.join_layer]
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, ...]:
+        """Run the split layers on one segment."""
+        return tuple(_segment(self.model, ids, self.local))
+
+
+def _segment(model: SplitBertForSequenceClassification, ids: Tensor, stops: list[int]) -> list[Tensor]:
+    """States of one segment after each of the layers in ``stops``, and after ``join_layer`` last."""
+    zeros = torch.zeros_like(ids)
+    hidden = model.embed(ids, zeros, torch.ones_like(ids))
+    states = []
+    for index in range(model.config.join_layer + 1):
+        if index in stops:
+            states.append(hidden)
+        if index < model.config.join_layer:
+            hidden = _layer(model, index, hidden, None)
+    return [*states, hidden] if model.config.join_layer not in stops else states
+
+
+def _layer(model: SplitBertForSequenceClassification, index: int, hidden: Tensor, query_length: Tensor | None) -> Tensor:
+    """One layer without padding: masks only where two segments meet."""
+    if query_length is None:
+        return model.layer(index, hidden, hidden.new_zeros(1, 1, 1, 1), None)
+    length = hidden.shape[1]
+    side = (torch.arange(length)[None] >= query_length).to(hidden.dtype)
+    same = side[:, :, None] * side[:, None, :] + (1 - side)[:, :, None] * (1 - side)[:, None, :]
+    return model.layer(index, hidden, ((same - 1.0) * 1e4)[:, None], (-same * 1e4)[:, None])
+
+
+class Piece(nn.Module):  # type: ignore[misc]
+    """The part of the model between two exits; ``start`` 0 takes document ids, later ones what the last piece carried."""
+
+    def __init__(self, model: SplitBertForSequenceClassification, start: int, stop: int) -> None:
+        super().__init__()
+        self.model, self.start, self.stop = model, start, stop
+        config = model.config
+        self.local = [layer for layer in config.exits if layer <= config.join_layer]
+        self.exits = [layer for layer in config.exits if (layer > start or start == 0) and layer <= stop]
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """``query states…, ids`` (start 0) or ``query states…, hidden, total`` → ``score [1]``, ``hidden``, ``total``."""
+        model, config = self.model, self.model.config
+        states, rest = inputs[: -1 if self.start == 0 else -2], inputs[-1 if self.start == 0 else -2 :]
+        query_length = states[0].shape[1]
+        if self.start == 0:
+            ids = rest[0]
+            hidden = model.embed(ids, torch.zeros_like(ids), torch.ones_like(ids))
+            total = hidden.new_zeros(1)
+        else:
+            hidden, total = rest
+        joined = self.start > config.join_layer
+        product: Tensor | None = None
+        for index in range(self.start, self.stop + 1):
+            if index in self.exits:
+                added, product = self._exit(index, states, hidden, joined, query_length)
+                total = total + added
+            if index == self.stop:
+                break
+            if index == config.join_layer:
+                hidden, joined = torch.cat([states[-1], hidden], dim=1), True
+            hidden = _layer(model, index, hidden, query_length if joined else None)
+        assert product is not None
+        return total + config.scale * product.sum(-1), hidden, total
+
+    def _exit(
+        self, index: int, states: tuple[Tensor, ...], hidden: Tensor, joined: bool, query_length: int
+    ) -> tuple[Tensor, Tensor]:
+        query = hidden[:, :query_length] if joined else states[self.local.index(index)]
+        doc = hidden[:, query_length:] if joined else hidden
+        return self.model.exits[self.model.config.exits.index(index)].segments(query, doc)
+
+
+def export(folder: str | Path, out: str | Path) -> list[Path]:
+    """Write the graphs in fp32, the tokenizer and ``config.json`` to ``out``; returns the graphs' paths."""
+    model = SplitBertForSequenceClassification.from_pretrained(str(folder)).eval()
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    config = model.config
+    local = [layer for layer in config.exits if layer <= config.join_layer]
+    if config.join_layer not in local:
+        raise ValueError(f"join_layer {config.join_layer} must be one of the exits {list(config.exits)} to be exported")
+    hidden, ids = torch.zeros(1, 9, config.hidden_size), torch.tensor([[101, 7592, 2088, 2003, 102]]) % config.vocab_size
+    names = [f"q{layer}" for layer in local]
+    queries, axes = [hidden] * len(local), {name: {1: "tq"} for name in names}
+    stops = [layer for layer in config.exits if layer > 0]
+    paths = [_write(Query(model), (ids,), ["ids"], names, {"ids": {1: "tq"}, **axes}, out / "query.onnx")]
+    full_axes = {**axes, "ids": {1: "td"}}
+    last = config.num_hidden_layers
+    paths.append(_write(Scored(Piece(model, 0, last)), (*queries, ids), [*names, "ids"], ["score"], full_axes, out / "full.onnx"))
+    for number, stop in enumerate(stops):
+        start = 0 if number == 0 else stops[number - 1]
+        carry = (ids,) if start == 0 else (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
+        inputs = [*names, "ids"] if start == 0 else [*names, "hidden", "total"]
+        dynamic = {**axes, "ids": {1: "td"}, "hidden": {1: "t"}, "hidden_out": {1: "u"}}
+        outputs = ["score", "hidden_out", "total_out"]
+        path = out / f"exit{number}.onnx"
+        paths.append(_write(Piece(model, start, stop), (*queries, *carry), inputs, outputs, dynamic, path))
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copy(Path(folder) / name, out / name)
+    (out / "graphs.json").write_text(json.dumps({"states": names, "exits": len(stops), "layers": stops}, indent=1))
+    return paths
+
+
+class Scored(nn.Module):  # type: ignore[misc]
+    """A piece that gives its score alone."""
+
+    def __init__(self, piece: Piece) -> None:
+        super().__init__()
+        self.piece = piece
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The piece's score ``[1]``."""
+        return self.piece(*inputs)[0]
+
+
+def _write(
+    module: nn.Module, args: tuple[Tensor, ...], inputs: list[str], outputs: list[str], axes: dict[str, dict[int, str]], path: Path
+) -> Path:
+    with torch.no_grad():
+        torch.onnx.export(
+            module, args, str(path), input_names=inputs, output_names=outputs, opset_version=17, dynamo=False,
+            do_constant_folding=True, dynamic_axes={k: v for k, v in axes.items() if k in inputs or k in outputs},
+        )  # fmt: skip
+    return path
