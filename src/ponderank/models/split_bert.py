@@ -57,7 +57,8 @@ class Exit(nn.Module):  # type: ignore[misc]
         nn.init.zeros_(self.token_weight.bias)
 
     def forward(self, hidden: Tensor, is_query: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
-        """``hidden [B, T, H]``, masks ``[B, T]`` (float) → added score ``[B]`` and the elementwise cosine ``[B, H]``."""
+        """``hidden [B, T, H]``, masks ``[B, T]`` (float) → added score ``[B]`` (in units of ``scale``) and the
+        elementwise cosine ``[B, H]``."""
         return self._score(hidden, is_query, hidden, is_doc)
 
     def segments(self, query: Tensor, doc: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,7 +141,7 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         for index in range(self.config.num_hidden_layers + 1):
             if index in self.config.exits:
                 added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
-                total = total + added
+                total = total + self.config.scale * added
                 # the plain cosine belongs to the last exit it reaches, so it is not summed over the exits
                 columns.append(total + self.config.scale * product.sum(-1))
             if index < self.config.num_hidden_layers:

@@ -84,7 +84,7 @@ class Piece(nn.Module):  # type: ignore[misc]
         for index in range(self.start, self.stop + 1):
             if index in self.exits:
                 added, product = self._exit(index, states, hidden, joined, query_length)
-                total = total + added
+                total = total + config.scale * added
             if index == self.stop:
                 break
             if index == config.join_layer:
