@@ -5,8 +5,9 @@ Scores: higher is better, always. Token counts end in ``_tokens``, durations in 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 Flaw = Literal["truncated", "unparsed", "incomplete", "refused"]
@@ -107,10 +108,7 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """Cross-encoder logits of one query–text pair. ``level`` picks the shallow exit (see ``Ask``); 0 is the full depth.
-
-    ``level`` counts from the full model down: 0 runs every layer. It is part of the call, so of its cache key.
-    """
+    """Cross-encoder logits of one query–text pair; ``level`` 0 runs every layer, ``l`` stops at the l-th exit from the end."""
 
     query: str
     text: str
@@ -132,8 +130,8 @@ Call: TypeAlias = Generate | Choose | Classify | Likelihood
 class Reply:
     """A backend's answer to one call.
 
-    ``scores``: ``Classify`` → one relevance score (log-odds of relevance, natural log: the logit of a one-logit head,
-    ``logit[1] - logit[0]`` of a two-logit head); ``Choose`` and a watched ``Generate`` → a log-probability per label.
+    ``scores``: ``Classify`` → the head's logits, one (relevance) or two (not relevant, relevant); ``Choose`` and a watched
+    ``Generate`` → a log-probability per label.
     ``finish``: ``"stop"``, ``"length"``, ``"truncated"`` (the document was shortened to fit) or a server's own word.
     """
 
@@ -154,9 +152,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One score per document shown, in the order shown."""
+    """One score per document shown, in the order shown; ``probs`` are its probabilities of relevance, if it has any."""
 
     scores: tuple[float, ...]
+    probs: tuple[float, ...] | None = None
     reasoning: str = ""
     evidence: tuple[Span, ...] = ()
     flaw: Flaw | None = None
@@ -191,3 +190,85 @@ def flaws_of(steps: Sequence[Step]) -> dict[str, int]:
         if step.judgement.flaw:
             counts[step.judgement.flaw] = counts.get(step.judgement.flaw, 0) + 1
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A query's documents, best first.
+
+    ``scores`` and ``probs`` go with ``docs``: scores are the strategy's, comparable within this ranking; a prob is the
+    last judgement's probability of relevance, None where the format gives none. ``order[r]`` is the first-stage
+    position (from 0) of the document at rank ``r``; the ``trace`` speaks of first-stage positions. ``priors`` are the
+    first stage's scores in ranked order, when known.
+    """
+
+    query: Query
+    docs: tuple[Doc, ...]
+    scores: tuple[float, ...]
+    probs: tuple[float | None, ...] = ()
+    order: tuple[int, ...] = ()
+    trace: tuple[Step, ...] = ()
+    usage: Usage = Usage()
+    priors: tuple[float, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.docs)
+
+    def top(self, k: int) -> Ranking:
+        """The best ``k``; the trace and usage stay whole."""
+        if k < 0:
+            raise ValueError(f"k is {k}; give 0 or more")
+        priors = None if self.priors is None else self.priors[:k]
+        return replace(
+            self, docs=self.docs[:k], scores=self.scores[:k], probs=self.probs[:k], order=self.order[:k], priors=priors
+        )
+
+    def candidates(self) -> Candidates:
+        """This ranking as the next stage's candidates."""
+        return Candidates(self.query, self.docs, self.scores)
+
+    def judgement(self, rank: int) -> Judgement | None:
+        """The last judgement that showed the document at ``rank`` (from 0) alone, or None."""
+        position = (self.order[rank],)
+        return next((step.judgement for step in reversed(self.trace) if step.group == position), None)
+
+    def flaws(self) -> dict[str, int]:
+        """Flawed judgements by name."""
+        return flaws_of(self.trace)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One JSON-ready mapping a document: rank (from 1), id, score, prob, text, and title, flaw, evidence if any."""
+        rows = []
+        for rank, doc in enumerate(self.docs):
+            row: dict[str, Any] = {"rank": rank + 1, "id": doc.id, "score": self.scores[rank]}
+            row["prob"] = self.probs[rank] if self.probs else None
+            row["text"] = doc.text
+            if doc.title:
+                row["title"] = doc.title
+            judgement = self.judgement(rank) if self.order else None
+            if judgement and judgement.flaw:
+                row["flaw"] = judgement.flaw
+            if judgement and judgement.evidence:
+                row["evidence"] = [{"start": s.start, "end": s.end, "score": s.score} for s in judgement.evidence]
+            rows.append(row)
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """The query, the rows and the cost, ready for JSON."""
+        usage = {name: getattr(self.usage, name) for name in Usage.__dataclass_fields__}
+        query = {"id": self.query.id, "text": self.query.text, "instruction": self.query.instruction}
+        return {"query": query, "results": self.rows(), "usage": usage, "flaws": self.flaws()}
+
+    def to_jsonl(self) -> str:
+        """One line of JSON a document."""
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows())
+
+    def __str__(self) -> str:
+        from ponderank.show import text_table
+
+        return text_table(self)
+
+    def _repr_html_(self) -> str:
+        from ponderank.show import html_table
+
+        return html_table(self)

@@ -15,11 +15,10 @@ import hashlib
 import json
 import os
 import time
-from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from ponderank.backends.adapters import Threaded
 from ponderank.backends.pairs import PairTokenizer
 from ponderank.errors import DataError
 from ponderank.types import Call, Classify, Reply, Usage
@@ -61,39 +60,31 @@ class OnnxClassifier:
             from ponderank.backends.onnx_split import SplitRunner
 
             split = SplitRunner(folder, max_length)
-            self.tokenizer, self._run, files = split.tokenizer, split, split.files
+            self.tokenizer, files = split.tokenizer, split.files
+            self._run: Runner = split
         else:
             self.tokenizer = PairTokenizer.load(folder, max_length)
             path = _existing(folder, file)
             self._run, files = PairRunner(path, self.tokenizer), [path]
         self.fingerprint = fingerprint([*files, folder / "tokenizer.json"], {"max_length": self.tokenizer.max_length})
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ponderank-onnx")
-        self._waiting: deque[tuple[int, Classify]] = deque()
-        self._running: dict[Future[Reply], int] = {}
-        self._tickets = 0
+        self._work = Threaded(self._answer, self.threads)
+
+    def _answer(self, call: Call) -> Reply:
+        if not isinstance(call, Classify):
+            raise TypeError(f"OnnxClassifier answers Classify, not {type(call).__name__}")
+        return self._run(call)
 
     def add(self, call: Call) -> int:
         """Queue a pair; returns its ticket."""
-        if not isinstance(call, Classify):
-            raise TypeError(f"OnnxClassifier answers Classify, not {type(call).__name__}")
-        self._tickets += 1
-        self._waiting.append((self._tickets, call))
-        return self._tickets
+        return self._work.add(call)
 
     def step(self) -> list[tuple[int, Reply]]:
         """Keep every core busy and return what has finished; empty when nothing is queued."""
-        while self._waiting and len(self._running) < 4 * self.threads:
-            ticket, call = self._waiting.popleft()
-            self._running[self._pool.submit(self._run, call)] = ticket
-        if not self._running:
-            return []
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        return [(self._running.pop(future), future.result()) for future in done]
+        return self._work.step()
 
     def close(self) -> None:
         """Stop the threads; pairs not yet started are dropped."""
-        self._waiting.clear()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._work.close()
 
 
 class PairRunner:

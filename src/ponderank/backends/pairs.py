@@ -74,6 +74,10 @@ class PairTokenizer:
         both = self.inner.post_process(left, right, True)
         return both.ids, both.type_ids, cut
 
+    def pair_tokens(self, query: str, text: str) -> int:
+        """Tokens of the pair as the model reads it."""
+        return len(self.pair(query, text)[0])
+
     def one(self, text: str, limit: int) -> tuple[list[int], bool]:
         """Ids of one text alone with its special tokens, at most ``limit``, and whether it was cut."""
         encoding = self._encode(text)

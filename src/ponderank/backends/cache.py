@@ -1,0 +1,123 @@
+"""Replies kept in a SQLite file: what was answered once is not asked again, also after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import deque
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ponderank.contracts import Backend, Tokenizer
+from ponderank.errors import DataError
+from ponderank.types import Call, Reply, Usage
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
+_BATCH = 32
+"""Replies written together: the most that a kill can lose."""
+
+
+class Cached:
+    """A backend in front of which a SQLite file answers what it knows.
+
+    Replies are keyed by the backend's ``fingerprint`` and the call, so another model, length or file never meets them.
+    Equal calls in flight are asked once. A reply from the file has ``usage.cached_tokens`` equal to its prompt tokens and
+    no seconds. Several processes may share a file.
+
+    Raises:
+        DataError: the file is not a cache of ours.
+    """
+
+    def __init__(self, backend: Backend, path: str | Path) -> None:
+        self.backend, self.path = backend, Path(path)
+        self.can, self.fingerprint = backend.can, backend.fingerprint
+        self.hits = self.asked = 0
+        self._open()
+        self._known: deque[tuple[int, Reply]] = deque()
+        self._waiting: dict[str, list[int]] = {}
+        self._inner: dict[int, str] = {}
+        self._unwritten: dict[str, Reply] = {}
+        self._tickets = 0
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The backend's."""
+        return self.backend.tokenizer
+
+    def _open(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._file.execute("PRAGMA journal_mode=WAL")
+            self._file.execute("PRAGMA synchronous=NORMAL")
+            self._file.execute(_SCHEMA)
+            self._file.execute("SELECT key, reply FROM replies LIMIT 1").fetchall()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise DataError(f"not a Ponderank cache: {error}; name another file or delete it", path=self.path) from error
+
+    def add(self, call: Call) -> int:
+        """Queue a call; it reaches the backend only if the file has no reply."""
+        self._tickets += 1
+        key = call_key(self.fingerprint, call)
+        reply = self._read(key)
+        if reply is not None:
+            self.hits += 1
+            usage = replace(reply.usage, cached_tokens=reply.usage.prompt_tokens, seconds=0.0)
+            self._known.append((self._tickets, replace(reply, usage=usage)))
+        elif key in self._waiting:
+            self._waiting[key].append(self._tickets)
+        else:
+            self.asked += 1
+            self._waiting[key] = [self._tickets]
+            self._inner[self.backend.add(call)] = key
+        return self._tickets
+
+    def step(self) -> list[tuple[int, Reply]]:
+        """What the file knew, else what the backend has finished."""
+        if self._known:
+            known = list(self._known)
+            self._known.clear()
+            return known
+        done = []
+        for ticket, reply in self.backend.step():
+            key = self._inner.pop(ticket)
+            self._unwritten[key] = reply
+            done += [(outer, reply) for outer in self._waiting.pop(key)]
+        if len(self._unwritten) >= _BATCH or not self._inner:
+            self._write()
+        return done
+
+    def close(self) -> None:
+        """Write what is unwritten, then close the file and the backend."""
+        if self._file:
+            self._write()
+            self._file.close()
+            self._file = None  # type: ignore[assignment]
+        self.backend.close()
+
+    def _read(self, key: str) -> Reply | None:
+        if key in self._unwritten:
+            return self._unwritten[key]
+        row = self._file.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        return None if row is None else _reply(json.loads(row[0]))
+
+    def _write(self) -> None:
+        if not self._unwritten:
+            return
+        rows = [(key, json.dumps(asdict(reply))) for key, reply in self._unwritten.items()]
+        self._file.execute("BEGIN IMMEDIATE")
+        self._file.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
+        self._file.execute("COMMIT")
+        self._unwritten.clear()
+
+
+def call_key(fingerprint: str, call: Call) -> str:
+    """The cache key of a call to a model: SHA-256 of the fingerprint, the call's kind and its fields."""
+    canonical = json.dumps([fingerprint, type(call).__name__, asdict(call)], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _reply(values: dict[str, Any]) -> Reply:
+    return Reply(values["text"], values["finish"], tuple(values["scores"]), Usage(**values["usage"]))

@@ -1,0 +1,166 @@
+"""Backends for tests and dry runs. Public: they are as useful to those who write strategies and formats."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from ponderank.backends.adapters import WordTokenizer
+from ponderank.contracts import Tokenizer
+from ponderank.errors import BackendError
+from ponderank.types import Call, Choose, Classify, Generate, Likelihood, Reply, Usage
+
+EVERY_KIND: frozenset[type[Call]] = frozenset({Generate, Choose, Classify, Likelihood})
+
+
+class Oracle:
+    """Knows the relevance of every text; answers ``Classify``.
+
+    Args:
+        relevance: a score for each text, or a function of query and text.
+        seed: with a seed replies come back one at a time, in an order that the seed decides.
+        noise: standard deviation of what is added to each score; the same for the same pair and seed.
+    """
+
+    can: frozenset[type[Call]] = frozenset({Classify})
+
+    def __init__(
+        self, relevance: Mapping[str, float] | Callable[[str, str], float], *, seed: int | None = None, noise: float = 0.0
+    ) -> None:
+        self.relevance, self.seed, self.noise = relevance, seed, noise
+        self.tokenizer: Tokenizer = WordTokenizer()
+        self.fingerprint = f"oracle:{seed}:{noise}"
+        self.asked: list[Call] = []
+        self._random = random.Random(seed)
+        self._waiting: list[tuple[int, Classify]] = []
+
+    def add(self, call: Call) -> int:
+        """Queue a pair."""
+        if not isinstance(call, Classify):
+            raise TypeError(f"Oracle answers Classify, not {type(call).__name__}")
+        self.asked.append(call)
+        self._waiting.append((len(self.asked), call))
+        return len(self.asked)
+
+    def step(self) -> list[tuple[int, Reply]]:
+        """All replies; with a seed a single one, picked at random."""
+        if self.seed is not None and self._waiting:
+            index = self._random.randrange(len(self._waiting))
+            ticket, call = self._waiting.pop(index)
+            return [(ticket, self._reply(call))]
+        waiting, self._waiting = self._waiting, []
+        return [(ticket, self._reply(call)) for ticket, call in waiting]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _reply(self, call: Classify) -> Reply:
+        known = self.relevance
+        score = known(call.query, call.text) if callable(known) else known[call.text]
+        if self.noise:
+            score += random.Random(f"{self.seed}|{call.query}|{call.text}").gauss(0.0, self.noise)
+        tokens = self.tokenizer.count(call.query) + self.tokenizer.count(call.text)
+        return Reply(scores=(float(score),), usage=Usage(calls=1, prompt_tokens=tokens))
+
+
+class Scripted:
+    """Gives the replies it was handed, in order; ``calls`` remembers what was asked.
+
+    Raises:
+        BackendError: more was asked than the script holds.
+    """
+
+    can = EVERY_KIND
+
+    def __init__(self, replies: Iterable[Reply]) -> None:
+        self.replies = deque(replies)
+        self.calls: list[Call] = []
+        self.tokenizer: Tokenizer = WordTokenizer()
+        self.fingerprint = "scripted"
+        self._ready: list[tuple[int, Reply]] = []
+
+    def add(self, call: Call) -> int:
+        """Take the next reply for this call."""
+        self.calls.append(call)
+        if not self.replies:
+            raise BackendError(f"the script ends before call {len(self.calls)}: {call}")
+        self._ready.append((len(self.calls), self.replies.popleft()))
+        return len(self.calls)
+
+    def step(self) -> list[tuple[int, Reply]]:
+        """Every reply due."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Replay:
+    """Answers from recorded ``(call, reply)`` pairs, by the call itself; order does not matter.
+
+    Raises:
+        BackendError: a call was not recorded.
+    """
+
+    can = EVERY_KIND
+
+    def __init__(self, recorded: Iterable[tuple[Call, Reply]]) -> None:
+        self.recorded = dict(recorded)
+        self.tokenizer: Tokenizer = WordTokenizer()
+        self.fingerprint = "replay"
+        self._ready: list[tuple[int, Reply]] = []
+        self._tickets = 0
+
+    def add(self, call: Call) -> int:
+        """Look the call up."""
+        if call not in self.recorded:
+            raise BackendError(f"this call was not recorded: {call}")
+        self._tickets += 1
+        self._ready.append((self._tickets, self.recorded[call]))
+        return self._tickets
+
+    def step(self) -> list[tuple[int, Reply]]:
+        """Every reply due."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Counting:
+    """Answers nothing in earnest and counts what would be asked: the dry run.
+
+    Neutral replies: score 0 for a pair, equal log-probabilities for labels, an empty text that stopped.
+    """
+
+    def __init__(self, backend_tokenizer: Tokenizer, can: frozenset[type[Call]] = EVERY_KIND) -> None:
+        self.tokenizer, self.can = backend_tokenizer, can
+        self.fingerprint = "counting"
+        self._ready: list[tuple[int, Reply]] = []
+        self._tickets = 0
+
+    def add(self, call: Call) -> int:
+        """Count a call."""
+        self._tickets += 1
+        self._ready.append((self._tickets, self._neutral(call)))
+        return self._tickets
+
+    def step(self) -> list[tuple[int, Reply]]:
+        """Every reply due."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _neutral(self, call: Call) -> Reply:
+        if isinstance(call, Classify):
+            pair = getattr(self.tokenizer, "pair_tokens", None)  # what the model would read, special tokens and cuts included
+            count = self.tokenizer.count
+            tokens = pair(call.query, call.text) if pair else count(call.query) + count(call.text)
+            return Reply(scores=(0.0,), usage=Usage(calls=1, prompt_tokens=tokens))
+        labels = call.labels if isinstance(call, Choose) else call.watch if isinstance(call, Generate) else ("",)
+        return Reply(scores=(0.0,) * len(labels), usage=Usage(calls=1, prompt_tokens=self.tokenizer.count(call.prompt)))

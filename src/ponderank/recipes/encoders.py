@@ -1,0 +1,26 @@
+"""Cross-encoders, pointwise."""
+
+from __future__ import annotations
+
+from ponderank.formats.classify import CrossEncoder
+from ponderank.formats.passages import Passages
+from ponderank.recipe import Recipe
+from ponderank.strategies.layered import LayeredExit
+from ponderank.strategies.pointwise import Pointwise
+
+_LONG = Passages(length=180, stride=120)
+_MONOBERT = "monoBERT, arXiv 1901.04085"
+
+RECIPES = (
+    Recipe("default", "embedded", CrossEncoder(_LONG), Pointwise(prior_weight=1.0), _MONOBERT,
+           "the embedded model, with the first stage's scores where they are known"),
+    Recipe("default-alone", "embedded", CrossEncoder(_LONG), Pointwise(), _MONOBERT, "the embedded model's own scores"),
+    Recipe("default-fast", "embedded", CrossEncoder(_LONG), LayeredExit(k=10, margins=(2.0, 1.0), prior_weight=1.0), _MONOBERT,
+           "candidates that cannot reach the top 10 leave after a few layers"),
+    Recipe("monobert-large", "castorini/monobert-large-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),
+    Recipe("monobert-base", "nboost/pt-bert-base-uncased-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),
+    Recipe("minilm-l6", "cross-encoder/ms-marco-MiniLM-L6-v2", CrossEncoder(), Pointwise(), "MiniLM, arXiv 2002.10957"),
+    Recipe("bge-reranker-base", "BAAI/bge-reranker-base", CrossEncoder(), Pointwise(), "C-Pack, arXiv 2309.07597"),
+    Recipe("monobert-maxp", "castorini/monobert-large-msmarco", CrossEncoder(Passages(150, 75)), Pointwise(),
+           "MaxP, arXiv 1905.09217", "long documents as passages"),
+)  # fmt: skip
