@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import sys
@@ -19,7 +20,7 @@ _TEXT_FIELDS, _ID_FIELDS = ("text", "contents"), ("id", "_id", "docid")
 
 
 def documents(words: Sequence[str]) -> list[Doc]:
-    """The documents that the words name, in their order; documents without an id are called by their position, from 1.
+    """The documents that the words name, in their order; a document without an id is called by its position, from 0.
 
     ``-`` is stdin; a word that is a file with one of ``SUFFIXES`` is read; any other word is a text itself.
 
@@ -32,7 +33,7 @@ def documents(words: Sequence[str]) -> list[Doc]:
     docs: list[Doc] = []
     for word in words:
         for doc in _read(word):
-            docs.append(doc if doc.id else Doc(str(len(docs) + 1), doc.text, doc.title, doc.metadata))
+            docs.append(doc if doc.id else Doc(str(len(docs)), doc.text, doc.title, doc.metadata))
     if not docs:
         raise DataError("no documents to rank; give texts, a .jsonl or .txt file, or - and pipe them in")
     return docs
@@ -52,7 +53,7 @@ def _read(word: str) -> Iterator[Doc]:
         yield Doc("", word)
 
 
-def _open(path: Path) -> Iterable[bytes] | gzip.GzipFile:  # type: ignore[override]
+def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
@@ -62,7 +63,8 @@ def _decoded(lines: Iterable[bytes], name: str) -> Iterator[str]:
         for number, line in enumerate(lines, 1):
             yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 ({error.reason} at byte {error.start}); convert it, e.g. with iconv -t utf-8", path=name, line=number) from error
+        what = f"not UTF-8 ({error.reason} at byte {error.start} of the line); convert it, e.g. with iconv -t utf-8"
+        raise DataError(what, path=name, line=number) from error
     except (gzip.BadGzipFile, EOFError) as error:
         raise DataError(f"not a whole gzip file: {error}", path=name, line=number + 1) from error
 
