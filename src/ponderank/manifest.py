@@ -73,7 +73,9 @@ def read(path: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise DataError(f"not a manifest ({error}); give another folder, or start over with --fresh", path=path) from error
+        raise DataError(
+            f"not a manifest ({error}); give another folder, or start over with --fresh", path=path
+        ) from error
     if not isinstance(manifest, dict):
         raise DataError("not a manifest; give another folder, or start over with --fresh", path=path)
     return manifest

@@ -47,7 +47,7 @@ def show_cost(usage: Usage, form: Form) -> None:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of plain text: the first flush left, the others, numbers, flush right.
+    """Columns of plain text: the first flush left, the others flush right.
 
     >>> print(grid(["", "AP"], [["bm25", "0.25"]]))
             AP
@@ -56,7 +56,10 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table = [list(head), *map(list, rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in table
     )
 
@@ -67,7 +70,9 @@ def flat(text: str) -> str:
     >>> flat("a\\x1b[2J\\nb")
     'a\\ufffd[2J b'
     """
-    return "".join(" " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
+    return "".join(
+        " " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text
+    )
 
 
 def excerpt(length: int, spans: Sequence[tuple[int, int]], room: int) -> tuple[int, int]:
@@ -98,7 +103,9 @@ def _table(ranking: Ranking) -> None:
     for row in rows:
         spans = [(int(e["start"]), int(e["end"])) for e in row.get("evidence", ())]
         prob = "" if row["prob"] is None else f"{row['prob']:.3f}"
-        table.add_row(str(row["rank"]), f"{row['score']:.3f}", prob, flat(row["id"]), _marked(flat(row["text"]), spans, room))
+        table.add_row(
+            str(row["rank"]), f"{row['score']:.3f}", prob, flat(row["id"]), _marked(flat(row["text"]), spans, room)
+        )
     out.print(table)
     flaws = ", ".join(f"{count} {name}" for name, count in sorted(ranking.flaws().items()))
     if flaws:

@@ -36,7 +36,9 @@ def recipes(
     console().print(table)
 
 
-def models(form: Annotated[Form, typer.Option("--format", help="auto: text on a terminal, JSON in a pipe.")] = Form.auto) -> None:
+def models(
+    form: Annotated[Form, typer.Option("--format", help="auto: text on a terminal, JSON in a pipe.")] = Form.auto,
+) -> None:
     """Show the embedded model, the first part of its card, and the models that the recipes name."""
     from ponderank.cli.output import is_table
     from ponderank.models import default_folder
@@ -46,9 +48,16 @@ def models(form: Annotated[Form, typer.Option("--format", help="auto: text on a 
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     others = sorted({recipe.model for recipe in RECIPES.values()} - {"embedded"})
     if not is_table(form):
-        print(json.dumps({"embedded": str(folder), "bytes": size, "card": card(folder), "named_by_recipes": others}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"embedded": str(folder), "bytes": size, "card": card(folder), "named_by_recipes": others},
+                ensure_ascii=False,
+            )
+        )
         return
-    print(f"embedded: {folder}, {size / 1e6:.1f} MB" if size else f"embedded: missing ({folder}); install Ponderank again")
+    print(
+        f"embedded: {folder}, {size / 1e6:.1f} MB" if size else f"embedded: missing ({folder}); install Ponderank again"
+    )
     print(f"\n{card(folder)}\n" if card(folder) else "")
     print("named by recipes, to be fetched first and given with --model FOLDER:")
     print("\n".join(f"  {other}" for other in others))

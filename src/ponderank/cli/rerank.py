@@ -10,11 +10,16 @@ import typer
 from ponderank.cli.output import Form
 
 RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe's name; `ponderank recipes` lists them.")]
-Model = Annotated[str | None, typer.Option("--model", help="A model folder in place of the recipe's model.", metavar="FOLDER")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="A model folder in place of the recipe's model.", metavar="FOLDER")
+]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the sentences that carry each score.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count calls and prompt tokens; ask nothing.")]
-Cache = Annotated[Path | None, typer.Option("--cache", help="Keep every reply in this SQLite file and ask nothing twice.", metavar="FILE")]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Keep every reply in this SQLite file and ask nothing twice.", metavar="FILE"),
+]
 Format = Annotated[Form, typer.Option("--format", help="auto: a table on a terminal, JSON Lines in a pipe.")]
 
 

@@ -1,0 +1,102 @@
+"""``ponderank run``: rerank every query of a collection into a folder."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ponderank.cli.rerank import Model, RecipeName
+
+if TYPE_CHECKING:
+    from ponderank.run import Outcome
+
+
+class FirstStage(StrEnum):
+    """First stages that are built in."""
+
+    bm25 = "bm25"
+
+
+def run(
+    collection: Annotated[
+        Path,
+        typer.Option(
+            "--collection", help="A folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/.", metavar="FOLDER"
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder that will hold the results.", metavar="FOLDER")],
+    split: Annotated[
+        str | None, typer.Option("--split", help="Whose judged queries to rank. [default: test, or the only one]")
+    ] = None,
+    first_stage: Annotated[
+        FirstStage, typer.Option("--first-stage", help="Where candidates come from, without --run.")
+    ] = FirstStage.bm25,
+    run_file: Annotated[
+        Path | None, typer.Option("--run", help="A TREC run to rerank in place of a first stage.", metavar="FILE")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Candidates a query.")] = 100,
+    recipe: RecipeName = "default",
+    model: Model = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many queries.", metavar="N")
+    ] = None,
+    drop_self: Annotated[
+        bool, typer.Option("--drop-self", help="Drop a document that has its query's id (ArguAna, Quora).")
+    ] = False,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measures", "-m", help="A measure for metrics.json; may be repeated. [default: nDCG@10 RR@10 R@100 AP]"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the folder holds, kept replies too.")] = False,
+) -> None:
+    """Rerank every query of a collection into a folder.
+
+    The folder then holds run.trec, trace.jsonl, manifest.json and, where the collection has judgements, metrics.json.
+    The same command goes on where it was stopped, also by a kill; the four files are then the same bytes as of a run
+    that was not. Times are in timing.json only. While it runs, finished queries are in trace.partial.jsonl.
+    """
+    from ponderank.cli.progress import shown
+    from ponderank.run import MEASURES, Experiment, perform
+
+    experiment = Experiment(
+        collection=collection,
+        split=split,
+        run_file=run_file,
+        k=k,
+        recipe=recipe,
+        model=model,
+        limit=limit,
+        drop_self=drop_self,
+        measures=tuple(measures or MEASURES),
+    )
+    with shown("reranking") as on_progress:
+        outcome = perform(experiment, out, fresh=fresh, on_progress=on_progress)
+    _report(outcome, "BM25" if run_file is None else run_file.name)
+
+
+def _report(outcome: Outcome, first: str) -> None:
+    from ponderank.cli.exits import say
+    from ponderank.cli.output import grid
+    from ponderank.cli.progress import rate
+
+    if outcome.metrics is None:
+        say("no judgements in this collection, so no measures")
+    else:
+        stages, names = outcome.metrics, list(outcome.metrics["reranked"])
+        rows = [
+            [label, *(f"{stages[stage][name]:.4f}" for name in names)]
+            for label, stage in ((first, "first_stage"), ("reranked", "reranked"))
+        ]
+        print(grid(["", *names], rows))
+        if stages["queries_without_results"]:
+            say(
+                f"{stages['queries_without_results']} of {stages['queries']} judged queries have no results and count 0"
+            )
+    flaws = "".join(f", {count:,} {name}" for name, count in sorted(outcome.flaws.items()))
+    pace = f"{outcome.seconds:.1f} s ({rate(outcome.calls, outcome.seconds)})"
+    say(f"{outcome.queries:,} queries, {outcome.calls:,} calls{flaws}, {pace} in {outcome.folder}")

@@ -1,0 +1,44 @@
+"""``ponderank search``: BM25 over a collection, then rerank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ponderank.cli.output import Form
+from ponderank.cli.rerank import Cache, DryRun, Explain, Format, Model, RecipeName
+
+
+def search(
+    collection: Annotated[Path, typer.Argument(help="A folder with corpus.jsonl (BEIR layout).")],
+    query: Annotated[str, typer.Argument(help="What is searched for.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Candidates that BM25 gives.")] = 100,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")] = 10,
+    recipe: RecipeName = "default",
+    model: Model = None,
+    explain: Explain = False,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    form: Format = Form.auto,
+) -> None:
+    """Search a collection: BM25, then rerank.
+
+    The index is built the first time and kept in the collection's folder under .ponderank, or in the user's cache where
+    that folder cannot be written; it is built again when corpus.jsonl changes.
+    """
+    from ponderank.cli.output import show, show_cost
+    from ponderank.data.beir import Collection
+    from ponderank.reranker import Reranker
+    from ponderank.run import bm25
+    from ponderank.types import Query
+
+    (found,) = bm25(Collection.open(collection)).search([Query("query", query)], k)
+    with Reranker(recipe, model=model, cache=cache) as reranker:
+        if dry_run:
+            show_cost(reranker.dry_run([found]), form)
+            return
+        (ranking,) = reranker.rank_many([found])
+        best = ranking.top(top_k)
+        show(reranker.explain(best, len(best)) if explain else best, form)
