@@ -21,7 +21,8 @@ _LONGEST = 600
 def sentences(text: str) -> list[tuple[int, int]]:
     """Character ranges ``[start, end)`` of the sentences, in order, without surrounding white space.
 
-    >>> [(text := "Dr. No slept. He woke at 3.5 a.m. again!")[a:b] for a, b in sentences(text)]
+    >>> text = "Dr. No slept. He woke at 3.5 a.m. again!"
+    >>> [text[a:b] for a, b in sentences(text)]
     ['Dr. No slept.', 'He woke at 3.5 a.m. again!']
     """
     spans, start = [], 0

@@ -7,8 +7,8 @@ the pair is encoded as ``[CLS] q [SEP] [CLS] d [SEP]`` and, before any training,
 - layers below ``join_layer`` attend within the query and within the document only (PreTTR's split layers);
 - layers from ``join_layer`` on also attend across, through one gate per head that starts at 0;
 - the head adds, at each exit, a learned re-weighting of the cosine and a weighted MaxSim between the token states
-  (late interaction), both starting at no effect. The score after an exit needs only the layers up to it, so the same
-  model scores early (``level`` > 0) or in full.
+  (late interaction), both starting at no effect. A model that stops at an exit scores by what it has so far and a
+  cosine of its own, fitted to the full score after training; so one model scores early (``level`` > 0) or in full.
 
 Source: split layers PreTTR (arXiv 2004.14255), MaxSim ColBERT (arXiv 2004.12832), gates at zero Flamingo
 (arXiv 2204.14198), joint reading monoBERT (arXiv 1901.04085). Differs: the combination and the warm start are ours.
@@ -53,6 +53,9 @@ class Exit(nn.Module):  # type: ignore[misc]
         self.token_weight = nn.Linear(hidden, 1)
         self.maxsim = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(()))
+        # what the score of a model that stops here adds instead of the last cosine; fitted after training
+        self.early = nn.Parameter(torch.ones(hidden), requires_grad=False)
+        self.early_bias = nn.Parameter(torch.zeros(()), requires_grad=False)
         nn.init.zeros_(self.token_weight.weight)
         nn.init.zeros_(self.token_weight.bias)
 
@@ -131,6 +134,13 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         valid = attention_mask[:, None, :].to(dtype)
         return ((same * valid - 1.0) * 1e4)[:, None], (((1.0 - same) * valid - 1.0) * 1e4)[:, None]
 
+    def stopped(self, index: int, total: Tensor, product: Tensor) -> Tensor:
+        """The score ``[B]`` of a model that ends after layer ``index``: what the exits added, and this depth's cosine."""
+        if index == self.config.num_hidden_layers:
+            return total + self.config.scale * product.sum(-1)
+        last = self.exits[self.config.exits.index(index)]
+        return total + self.config.scale * (product @ last.early) + last.early_bias
+
     def scores(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Score after each exit, cumulative: ``[B, exits]``; the last column is the model's score."""
         hidden = self.embed(input_ids, token_type_ids, attention_mask)
@@ -142,8 +152,7 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
             if index in self.config.exits:
                 added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
                 total = total + self.config.scale * added
-                # the plain cosine belongs to the last exit it reaches, so it is not summed over the exits
-                columns.append(total + self.config.scale * product.sum(-1))
+                columns.append(self.stopped(index, total, product))
             if index < self.config.num_hidden_layers:
                 hidden = self.layer(index, hidden, own, other)
         return torch.stack(columns, dim=1)

@@ -91,7 +91,7 @@ class Piece(nn.Module):  # type: ignore[misc]
                 hidden, joined = torch.cat([states[-1], hidden], dim=1), True
             hidden = _layer(model, index, hidden, query_length if joined else None)
         assert product is not None
-        return total + config.scale * product.sum(-1), hidden, total
+        return self.model.stopped(self.stop, total, product), hidden, total
 
     def _exit(
         self, index: int, states: tuple[Tensor, ...], hidden: Tensor, joined: bool, query_length: int
@@ -128,7 +128,7 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
         paths.append(_write(Piece(model, start, stop), (*queries, *carry), inputs, outputs, dynamic, path))
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         shutil.copy(Path(folder) / name, out / name)
-    (out / "graphs.json").write_text(json.dumps({"states": names, "exits": len(stops), "layers": stops}, indent=1))
+    (out / "graphs.json").write_text(json.dumps({"states": names, "exits": len(stops), "layers": stops, "max_length": 256}, indent=1))
     return paths
 
 

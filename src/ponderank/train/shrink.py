@@ -1,4 +1,4 @@
-"""Make a split model's graphs small: int8 weights, and one ``weights.bin`` that all graphs point into."""
+"""Make several graphs of one model small: one ``weights.bin`` that all of them point into."""
 
 from __future__ import annotations
 
@@ -7,37 +7,17 @@ from pathlib import Path
 
 import onnx
 from onnx import TensorProto
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 _SMALL = 1024
 """Bytes under which a tensor stays in its graph."""
 
 
-def quantise(paths: list[Path], *, reduce_range: bool = True, embeddings: bool = True) -> None:
-    """Replace each graph by its dynamic int8 version: s8 weights per channel, u8 activations per run.
-
-    ``reduce_range`` keeps weights to 7 bits, so that processors without VNNI do not saturate.
-    """
-    import logging
-
-    for path in paths:
-        level = logging.root.level
-        logging.root.setLevel(logging.ERROR)  # it advises pre-processing that the exporter has done already
-        try:
-            quantize_dynamic(
-                path, path, per_channel=True, reduce_range=reduce_range, weight_type=QuantType.QInt8,
-                op_types_to_quantize=["MatMul", "Gather"] if embeddings else ["MatMul"], nodes_to_exclude=_vectors(path),
-                extra_options={"MatMulConstBOnly": True},
-            )  # fmt: skip
-        finally:
-            logging.root.setLevel(level)
-
-
-def _vectors(path: Path) -> list[str]:
-    """Products with a single column: nothing to gain, and ONNX Runtime refuses a zero point for them."""
-    graph = onnx.load(str(path)).graph
-    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    return [n.name for n in graph.node if n.op_type == "MatMul" and min(shapes.get(n.input[1], [2, 2])[-1:] + [len(shapes.get(n.input[1], [2, 2]))]) == 1]
+def vectors(path: Path) -> list[str]:
+    """The products with a single column: nothing to gain in int8, and ONNX Runtime refuses a zero point for them."""
+    graph = onnx.load(str(path), load_external_data=False).graph
+    dims = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in dims]
+    return [node.name for node in products if len(dims[node.input[1]]) == 1 or dims[node.input[1]][-1] == 1]
 
 
 def share_weights(paths: list[Path]) -> Path:

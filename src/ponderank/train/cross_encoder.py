@@ -1,0 +1,228 @@
+"""Train a cross-encoder: our pairs, sentence-transformers' trainer and losses, our evaluation.
+
+The folder that comes out holds the model (``model/``), the resolved configuration with the fingerprints of its data
+(``training.json``), the pairs (``pairs.jsonl``), checkpoints, and the trainer's log (``log.jsonl``). The same command
+again goes on from the last checkpoint; a finished one says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ponderank.data.lines import written
+from ponderank.errors import DataError, MissingExtra
+from ponderank.recipe import nearest
+from ponderank.train.config import Config, resolve
+from ponderank.train.pairs import Group, build
+
+PAIR_LOSSES = ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss")
+LIST_LOSSES = ("ListNetLoss", "ListMLELoss", "PListMLELoss", "RankNetLoss", "LambdaLoss", "ADRMSELoss")
+TRIPLET_LOSSES = ("MarginMSELoss",)
+CONTRAST_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss")
+LOSSES = (*PAIR_LOSSES, *LIST_LOSSES, *TRIPLET_LOSSES, *CONTRAST_LOSSES)
+
+
+def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
+    """Train as ``config`` says; returns the model's folder, ``out/model``.
+
+    Goes on from the last checkpoint in ``out`` unless ``fresh``.
+
+    Raises:
+        MissingExtra: the extra [train] is not installed.
+        DataError: unusable data, an unknown loss, or an ``out`` that another configuration began.
+    """
+    try:
+        import sentence_transformers  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("train", "training") from error
+    out = Path(out)
+    if config.training.loss not in LOSSES:
+        raise DataError(f"no loss {config.training.loss!r}; {nearest(config.training.loss, LOSSES)}")
+    if fresh:
+        shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(config, out)
+    if (out / "model" / "config.json").is_file():
+        return out / "model"
+    groups = build(config, out / "pairs.jsonl")
+    if not groups:
+        raise DataError("no training pairs: no judged query has a positive and enough BM25 negatives")
+    model = _start(config, out)
+    trainer = _trainer(model, config, groups, out)
+    checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
+    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    with written(out / "log.jsonl") as file:
+        file.writelines(json.dumps(row) + "\n" for row in trainer.state.log_history)
+    _finish(model, trainer, config, out)
+    return out / "model"
+
+
+def _claim(config: Config, out: Path) -> None:
+    """Write ``training.json``, or refuse a folder that another configuration began."""
+    import sentence_transformers
+    import torch
+    import transformers
+
+    files = {}
+    for data in (*config.data, *config.dev):
+        for path in sorted(resolve(data.folder).rglob("*.*")):
+            if path.suffix in (".jsonl", ".tsv", ".gz"):
+                files[f"{Path(data.folder).name}/{path.relative_to(resolve(data.folder))}"] = _sha256(path)
+    about = {
+        "config": config.to_dict(),
+        "files": files,
+        "versions": {m.__name__: m.__version__ for m in (sentence_transformers, transformers, torch)},
+    }
+    path = out / "training.json"
+    about = json.loads(json.dumps(about))
+    if path.is_file():
+        before = json.loads(path.read_text("utf-8"))
+        changed = [key for key in ("config", "files") if before.get(key) != about[key]]
+        if changed:
+            raise DataError(f"this folder was begun with another {' and other '.join(changed)}; give another --out, or --fresh", path=path)
+        return
+    with written(path) as file:
+        json.dump(about, file, indent=1)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _start(config: Config, out: Path) -> Any:
+    """The untrained cross-encoder, with its lower layers frozen if asked."""
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    if config.training.threads:
+        torch.set_num_threads(config.training.threads)
+    torch.manual_seed(config.training.seed)
+    spec, folder = config.model, resolve(config.model.start)
+    if spec.architecture == "split-bert":
+        from ponderank.models.split_bert import SplitBertForSequenceClassification, register
+
+        register()
+        start = out / "start"
+        model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
+            folder, join_layer=spec.join_layer, exits=spec.exits, scale=spec.scale
+        )
+        model.save_pretrained(start)
+        tokenizer.save_pretrained(start)
+        folder = start
+    encoder = CrossEncoder(str(folder), num_labels=spec.labels, max_length=spec.max_length, activation_fn=torch.nn.Identity())
+    for name, parameter in encoder.named_parameters():
+        if ".early" in name or _layer(name) < spec.freeze_below:
+            parameter.requires_grad_(False)
+    return encoder
+
+
+def _layer(name: str) -> int:
+    """The layer that a parameter belongs to: -1 the embeddings, a large number the head."""
+    parts = name.split(".")
+    if "embeddings" in parts:
+        return -1
+    return int(parts[parts.index("layer") + 1]) if "layer" in parts else 1_000_000
+
+
+def dataset(groups: Sequence[Group], config: Config) -> Any:
+    """The groups in the columns that the loss reads."""
+    from datasets import Dataset
+
+    weight, loss = config.teacher.label_weight, config.training.loss
+    width = max(len(g.docs) for g in groups)
+    whole = [g for g in groups if len(g.docs) == width]
+    if loss in LIST_LOSSES:
+        return Dataset.from_dict(
+            {"query": [g.query for g in whole], "docs": [list(g.docs) for g in whole], "labels": [g.targets(weight) for g in whole]}
+        )
+    if loss in PAIR_LOSSES:
+        target = (lambda g: g.targets(weight)) if loss == "MSELoss" else (lambda g: list(g.labels))
+        judged = whole if loss == "MSELoss" else [g for g in whole if any(g.labels)]
+        rows = [(g.query, d, y) for g in judged for d, y in zip(g.docs, target(g), strict=True)]
+        labels = [int(y) for *_, y in rows] if loss == "CrossEntropyLoss" else [y for *_, y in rows]
+        return Dataset.from_dict({"query": [r[0] for r in rows], "doc": [r[1] for r in rows], "label": labels})
+    if loss in TRIPLET_LOSSES:
+        triples = [(g.query, g.docs[0], g.docs[i], g.targets(weight)[0] - g.targets(weight)[i]) for g in whole for i in range(1, width)]
+        return Dataset.from_dict({name: [t[i] for t in triples] for i, name in enumerate(("query", "positive", "negative", "label"))})
+    judged = [g for g in whole if any(g.labels)]
+    columns = {"query": [g.query for g in judged], "positive": [g.docs[0] for g in judged]}
+    columns |= {f"negative_{i}": [g.docs[i] for g in judged] for i in range(1, width)}
+    return Dataset.from_dict(columns)
+
+
+def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments, losses
+    from transformers import EarlyStoppingCallback
+
+    spec = config.training
+    random.Random(spec.seed).shuffle(groups)
+    pairs_of_a_query = 1 if spec.loss in (*LIST_LOSSES, *CONTRAST_LOSSES) else len(groups[0].docs)
+    from ponderank.train.watch import Watch
+
+    watched = Watch(config.dev) if config.dev else None
+    head = r"classifier|exits|gates|pooler"
+    args = CrossEncoderTrainingArguments(
+        output_dir=str(out / "checkpoints"), max_steps=spec.steps, per_device_train_batch_size=spec.batch_queries * pairs_of_a_query,
+        learning_rate=spec.learning_rate, learning_rate_mapping={head: spec.head_learning_rate}, warmup_steps=int(spec.warmup * spec.steps),
+        weight_decay=spec.weight_decay, seed=spec.seed, data_seed=spec.seed, save_steps=spec.save_every, logging_steps=min(50, spec.save_every),
+        eval_strategy="steps" if watched else "no", eval_steps=spec.evaluate_every, save_total_limit=max(2, spec.average + 1),
+        metric_for_best_model="eval_nDCG@10" if watched else None, greater_is_better=True, report_to="none",
+        disable_tqdm=None, dataloader_pin_memory=False,
+    )  # fmt: skip
+    loss = getattr(losses, spec.loss)(model, **spec.loss_options)
+    callbacks = [EarlyStoppingCallback(spec.patience)] if watched else []
+    return CrossEncoderTrainer(
+        model=model, args=args, train_dataset=dataset(groups, config), loss=loss, evaluator=watched, callbacks=callbacks
+    )
+
+
+def _finish(model: Any, trainer: Any, config: Config, out: Path) -> None:
+    """Average the last checkpoints, mix the start back in, save ``model``."""
+    import torch
+
+    spec = config.training
+    checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
+    best = trainer.state.best_model_checkpoint
+    chosen = checkpoints[-spec.average :] if spec.average > 1 else [Path(best)] if best else []
+    inner = model.transformers_model if hasattr(model, "transformers_model") else model.model
+    if chosen:
+        states = [_weights(path) for path in chosen]
+        mean = {key: torch.stack([s[key].float() for s in states]).mean(0) for key in states[0]}
+        inner.load_state_dict(mean, strict=False)
+    if spec.keep_start:
+        start = _weights(out / "start" if config.model.architecture == "split-bert" else resolve(config.model.start))
+        now = inner.state_dict()
+        mixed = {k: (1 - spec.keep_start) * v + spec.keep_start * start[k] for k, v in now.items() if k in start and v.is_floating_point()}
+        inner.load_state_dict(mixed, strict=False)
+    made = out / "model.tmp"
+    shutil.rmtree(made, ignore_errors=True)
+    inner.save_pretrained(made)
+    tokenizer = model.tokenizer
+    tokenizer.model_max_length = _longest(config, out)  # training was short; reading need not be
+    tokenizer.save_pretrained(made)
+    shutil.rmtree(out / "model", ignore_errors=True)
+    made.rename(out / "model")
+
+
+def _longest(config: Config, out: Path) -> int:
+    from transformers import AutoConfig
+
+    start = out / "start" if config.model.architecture == "split-bert" else resolve(config.model.start)
+    return int(AutoConfig.from_pretrained(str(start)).max_position_embeddings)
+
+
+def _weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(str(folder / "model.safetensors"))  # type: ignore[no-any-return]
+
+
+def _step(path: Path) -> int:
+    return int(path.name.rpartition("-")[2])

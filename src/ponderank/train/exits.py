@@ -1,0 +1,78 @@
+"""Fit a split model's shallow exits to its own full score, and measure how far they are off."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ponderank.models.split_bert import SplitBertForSequenceClassification, register
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def fit(folder: Path, groups: Sequence[tuple[str, Sequence[str]]], *, most: int = 300, ridge: float = 1.0) -> dict[str, Any]:
+    """Solve for each exit's ``early`` weights by least squares within queries, save the model, report on held-out queries.
+
+    Returns ``{"exits": {layer: {"spread": deviation of full minus early, "q90", "q99"}}}``: ``q`` are quantiles of the
+    absolute difference after each query's mean is taken out, in units of the score.
+    """
+    from transformers import AutoTokenizer
+
+    register()
+    model = SplitBertForSequenceClassification.from_pretrained(str(folder)).eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    chosen = random.Random(0).sample(list(groups), min(most, len(groups)))
+    config = model.config
+    early = [layer for layer in config.exits if 0 < layer < config.num_hidden_layers]
+    features: dict[int, list[Tensor]] = {layer: [] for layer in early}
+    added: dict[int, list[Tensor]] = {layer: [] for layer in early}
+    full = []
+    for query, texts in chosen:
+        batch = tokenizer([query] * len(texts), list(texts), padding=True, truncation="only_second", max_length=256, return_tensors="pt")
+        totals, products, score = _parts(model, **batch)
+        for layer in early:
+            features[layer].append(products[layer])
+            added[layer].append(totals[layer])
+        full.append(score)
+    half = len(chosen) // 2
+    report = {}
+    for layer in early:
+        last = model.exits[config.exits.index(layer)]
+        rest = [f - a for f, a in zip(full, added[layer], strict=True)]
+        x = torch.cat([v - v.mean(0) for v in features[layer][:half]]) * config.scale
+        y = torch.cat([v - v.mean() for v in rest[:half]])
+        start = torch.ones(config.hidden_size)
+        # shrunk towards the plain cosine, not towards nothing
+        gram = x.T @ x + ridge * len(x) / config.hidden_size * torch.eye(config.hidden_size)
+        last.early.data = start + torch.linalg.solve(gram, x.T @ (y - x @ start))
+        predicted = [config.scale * (v @ last.early) for v in features[layer]]
+        last.early_bias.data = torch.cat([r - p for r, p in zip(rest[:half], predicted[:half], strict=True)]).mean()
+        off = torch.cat([(r - r.mean()) - (p - p.mean()) for r, p in zip(rest[half:], predicted[half:], strict=True)])
+        report[str(layer)] = {"spread": float(off.std()), **{f"q{q}": float(off.abs().quantile(q / 100)) for q in (90, 95, 99)}}
+    model.save_pretrained(folder)
+    return {"exits": report}
+
+
+def _parts(
+    model: SplitBertForSequenceClassification, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+) -> tuple[dict[int, Tensor], dict[int, Tensor], Tensor]:
+    """What the exits added up to each layer, the products there, and the full score."""
+    config = model.config
+    hidden = model.embed(input_ids, token_type_ids, attention_mask)
+    own, other = model.masks(token_type_ids, attention_mask, hidden.dtype)
+    is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
+    is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
+    total = hidden.new_zeros(hidden.shape[0])
+    totals, products = {}, {}
+    for index in range(config.num_hidden_layers + 1):
+        if index in config.exits:
+            more, products[index] = model.exits[config.exits.index(index)](hidden, is_query, is_doc)
+            total = total + config.scale * more
+            totals[index] = total
+        if index < config.num_hidden_layers:
+            hidden = model.layer(index, hidden, own, other)
+    return totals, products, model.stopped(config.num_hidden_layers, total, products[config.num_hidden_layers])

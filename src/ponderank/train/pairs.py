@@ -1,0 +1,164 @@
+"""What a cross-encoder is trained on: a query, one positive, negatives from our own BM25, and what the teacher says of each."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ponderank.data.beir import Collection
+from ponderank.data.lines import records, written
+from ponderank.retrieval.bm25 import BM25Index
+from ponderank.strategies.pointwise import standardised
+from ponderank.train.config import Config, Data, Negatives, resolve
+from ponderank.types import Doc, Query
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z\-]{3,}")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+Embed = Callable[[Sequence[str]], Any]
+"""Texts ``[N]`` → unit vectors ``[N, H]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One query's documents, the positive first; ``labels`` 1 or 0 (all 0: nobody judged it); teacher scores if any."""
+
+    source: str
+    query: str
+    docs: tuple[str, ...]
+    labels: tuple[float, ...]
+    bm25: tuple[float, ...]
+    teacher: tuple[float, ...] = ()
+
+    def targets(self, label_weight: float) -> list[float]:
+        """``teacher + label_weight * label``; the labels alone without a teacher."""
+        if not self.teacher:
+            return list(self.labels)
+        return [t + label_weight * y for t, y in zip(self.teacher, self.labels, strict=True)]
+
+
+def build(config: Config, path: Path) -> list[Group]:
+    """The training groups, made once and kept in ``path`` (JSONL); the same file and seed make the same groups."""
+    if path.is_file():
+        return [Group(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for _, row in records(path)]
+    rng = random.Random(config.training.seed)
+    groups: list[Group] = []
+    embed = _bi_encoder(resolve(config.teacher.folder)) if config.teacher.folder else None
+    for data in config.data:
+        groups += collection_groups(data, config, rng, embed)
+    with written(path) as file:
+        for group in groups:
+            file.write(json.dumps(asdict(group), ensure_ascii=False) + "\n")
+    return groups
+
+
+def collection_groups(data: Data, config: Config, rng: random.Random, embed: Embed | None) -> list[Group]:
+    """The groups of one collection."""
+    collection = Collection.open(resolve(data.folder))
+    judged = {q: {d for d, g in docs.items() if g > 0} for q, docs in collection.qrels(data.split).items()}
+    docs = _sampled(collection, judged, data, rng)
+    index = BM25Index.build(docs)
+    texts = {doc.id: _cut(doc, data, rng) for doc in docs}
+    queries = [(q, judged[q.id] & texts.keys()) for q in collection.judged_queries(data.split)]
+    queries = [(q, positives) for q, positives in queries if positives]
+    queries = rng.sample(queries, min(data.queries, len(queries)))
+    name = Path(data.folder).name
+    for number, doc in enumerate(rng.sample(docs, min(data.synthetic, len(docs)))):
+        text = keywords(texts[doc.id], rng) if rng.random() < 0.5 else sentence(texts[doc.id], rng)
+        if text:
+            queries.append((Query(f"synthetic-{number}", text), set()))
+    found = index.search([q for q, _ in queries], config.negatives.depth)
+    groups = []
+    for (query, positives), candidates in zip(queries, found, strict=True):
+        scores = dict(zip((d.id for d in candidates.docs), candidates.scores or (), strict=True))
+        chosen = choose(list(scores), positives, config.negatives, rng)
+        if chosen:
+            labels = (1.0 if positives else 0.0, *[0.0] * (len(chosen) - 1))
+            bm25 = tuple(scores.get(i, 0.0) for i in chosen)
+            groups.append(Group(name if positives else f"{name}, synthetic", query.text, tuple(texts[i] for i in chosen), labels, bm25))
+    return taught(groups, config, embed) if embed else groups
+
+
+def choose(ranked: list[str], positives: set[str], spec: Negatives, rng: random.Random) -> list[str]:
+    """Ids of a positive and ``per_query`` negatives, none of them judged relevant; empty when too few were found.
+
+    A query nobody judged starts with the first document found.
+
+    >>> choose(["a", "b", "c"], {"b"}, Negatives(per_query=2, hard=1, head=2), random.Random(0))
+    ['b', 'a', 'c']
+    """
+    rest = [i for i in ranked if i not in positives]
+    first = rng.choice(sorted(positives)) if positives else rest.pop(0) if rest else ""
+    head = rest[: spec.head]
+    hard = rng.sample(head, min(spec.hard, len(head)))
+    others = [i for i in rest if i not in hard]
+    if not first or len(hard) + len(others) < spec.per_query:
+        return []
+    return [first, *hard, *rng.sample(others, spec.per_query - len(hard))]
+
+
+def keywords(text: str, rng: random.Random) -> str:
+    """Two to five content words that stand near each other in the text, in any order; empty if it has too few."""
+    words = _WORD.findall(text)
+    if len(words) < 5:
+        return ""
+    start = rng.randrange(max(1, len(words) - 12))
+    window = words[start : start + 12]
+    return " ".join(rng.sample(window, min(len(window), rng.randint(2, 5))))
+
+
+def sentence(text: str, rng: random.Random) -> str:
+    """A sentence of 5 to 40 words from the text, or nothing (an inverse cloze query)."""
+    fit = [s for s in _SENTENCE.split(text) if 5 <= len(s.split()) <= 40]
+    return rng.choice(fit) if fit else ""
+
+
+def taught(groups: list[Group], config: Config, embed: Embed) -> list[Group]:
+    """The groups with teacher scores: ``scale * cosine + bm25 * z(BM25)``, relative to the group's mean."""
+    spec = config.teacher
+    queries = {g.query: None for g in groups}
+    docs = {text: None for g in groups for text in g.docs}
+    query_at, doc_at = ({text: i for i, text in enumerate(texts)} for texts in (queries, docs))
+    query_vectors, doc_vectors = embed(list(queries)), embed(list(docs))
+    out = []
+    for group in groups:
+        cosines = doc_vectors[[doc_at[text] for text in group.docs]] @ query_vectors[query_at[group.query]]
+        scores = [spec.scale * float(c) + spec.bm25 * z for c, z in zip(cosines, standardised(group.bm25), strict=True)]
+        mean = sum(scores) / len(scores)
+        out.append(Group(**{**_fields(group), "teacher": tuple(round(s - mean, 4) for s in scores)}))
+    return out
+
+
+def _fields(group: Group) -> dict[str, Any]:
+    return {name: getattr(group, name) for name in Group.__dataclass_fields__}
+
+
+def _sampled(collection: Collection, judged: dict[str, set[str]], data: Data, rng: random.Random) -> list[Doc]:
+    docs = list(collection.corpus())
+    if data.passages >= len(docs):
+        return docs
+    relevant = set().union(*judged.values()) if judged else set()
+    # half of the room for documents that answer something, so that a small corpus still has its positives
+    answering, others = ([d for d in docs if (d.id in relevant) is wanted] for wanted in (True, False))
+    take = min(len(answering), max(data.passages - len(others), data.passages // 2 if others else data.passages))
+    chosen = rng.sample(answering, take)
+    return chosen + rng.sample(others, min(len(others), data.passages - take))
+
+
+def _cut(doc: Doc, data: Data, rng: random.Random) -> str:
+    title = doc.title.replace("_", " ") if doc.title and rng.random() < data.titles else ""
+    words = doc.text.split()
+    body = " ".join(words[: rng.choice(data.words)])
+    return f"{title} {body}".strip()
+
+
+def _bi_encoder(folder: Path) -> Embed:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device=None)
+    return lambda texts: model.encode(list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=False)
