@@ -52,9 +52,9 @@ class Experiment:
         measures: what ``metrics.json`` holds, in ir-measures' words.
     """
 
-    collection: Path
+    collection: str | Path
     split: str | None = None
-    run_file: Path | None = None
+    run_file: str | Path | None = None
     k: int = 100
     recipe: str | Recipe = "default"
     model: str | Path | None = None
@@ -157,7 +157,9 @@ def _queries(collection: Collection, split: str | None, experiment: Experiment) 
         )  # fmt: skip
     if split is not None and collection.qrels(split).keys().isdisjoint(names):
         choice = ", ".join(collection.splits)
-        raise DataError(f"none of its {len(names)} queries is judged in split {split!r}; choose one of {choice}", path=path)
+        raise DataError(
+            f"none of its {len(names)} queries is judged in split {split!r}; choose one of {choice}", path=path
+        )
     return [collection.queries[name] for name in names[: experiment.limit]]
 
 
@@ -205,7 +207,11 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
     model = recipe.pop("model")
     first: dict[str, Any] = {"kind": "bm25"}
     if experiment.run_file is not None:
-        first = {"kind": "run", "path": str(experiment.run_file), "sha256": manifests.file_hash(experiment.run_file)}
+        first = {
+            "kind": "run",
+            "path": str(experiment.run_file),
+            "sha256": manifests.file_hash(Path(experiment.run_file)),
+        }
     return {
         "versions": manifests.versions(),
         "recipe": recipe,

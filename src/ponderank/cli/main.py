@@ -76,9 +76,9 @@ def _mount(app: typer.Typer, entry: Entry) -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
+        from ponderank import __version__
 
-        print(f"ponderank {version('ponderank')}")
+        print(f"ponderank {__version__}")
         raise typer.Exit
 
 

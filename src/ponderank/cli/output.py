@@ -31,7 +31,8 @@ def is_table(form: Form) -> bool:
 def show(ranking: Ranking, form: Form) -> None:
     """Write a ranking to stdout."""
     if not is_table(form):
-        sys.stdout.write(ranking.to_jsonl())
+        # by line: an unbuffered stdout takes part of one long write, and does not say that its reader left
+        sys.stdout.writelines(ranking.to_jsonl().splitlines(keepends=True))
     elif not len(ranking):
         print("no documents")
     else:
