@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_a_finished_folder_is_gone_through_without_asking(collection, tmp_path):
 def test_scores_in_the_run_strictly_decrease_and_raw_ones_stay_in_the_trace(collection, tmp_path):
     perform(experiment(collection), tmp_path / "out", backend=flat_backend())
     written = [float(line.split()[4]) for line in (tmp_path / "out" / "run.trec").read_text().splitlines()[:DOCS]]
-    assert all(a > b for a, b in zip(written, written[1:], strict=False))
+    assert all(a > b for a, b in pairwise(written))
     assert {doc["score"] for doc in lines(tmp_path / "out" / "trace.jsonl")[0]["docs"]} == {0.0}
 
 

@@ -4,7 +4,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import command, environment
+from cli_world import command, environment
 
 QRELS = "q1 0 a 1\nq2 0 b 1\n"
 RUN = "q1 Q0 a 1 2.0 t\nq1 Q0 b 2 1.0 t\n"

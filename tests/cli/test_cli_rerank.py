@@ -3,7 +3,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import command, environment
+from cli_world import command, environment
 
 DOCS = ("a bad text", "a best text", "a fair text")
 

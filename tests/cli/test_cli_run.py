@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import command, environment, write_collection
+from cli_world import command, environment, write_collection
 
 FINAL = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json")
 
