@@ -15,8 +15,6 @@ from ponderank.errors import DataError
 from ponderank.types import Call, Reply, Usage
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
-_BATCH = 32
-"""Replies written together: the most that a kill can lose."""
 
 
 class Cached:
@@ -85,8 +83,7 @@ class Cached:
             key = self._inner.pop(ticket)
             self._unwritten[key] = reply
             done += [(outer, reply) for outer in self._waiting.pop(key)]
-        if len(self._unwritten) >= _BATCH or not self._inner:
-            self._write()
+        self._write()  # before anybody sees them: what was answered is never asked again, even after a kill
         return done
 
     def close(self) -> None:

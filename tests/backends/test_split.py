@@ -1,0 +1,116 @@
+"""The split cross-encoder: its warm start, its graphs, its exits."""
+
+import pytest
+
+from ponderank.types import Classify
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("onnxscript")
+
+PAIRS = [("the cat", "what is the dog"), ("zebra", "a quick cat. the end"), ("what is the cat", "x"), ("the cat", "")]
+
+
+@pytest.fixture(scope="module")
+def bi_encoder(tiny_bert, tmp_path_factory):
+    folder = tiny_bert(1)
+    out = tmp_path_factory.mktemp("bi")
+    transformers.BertModel.from_pretrained(folder, add_pooling_layer=False).save_pretrained(out)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(bi_encoder):
+    from ponderank.models.split_bert import SplitBertForSequenceClassification
+
+    model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(bi_encoder, join_layer=1, exits=(0, 1, 2))
+    return model.eval(), tokenizer
+
+
+@pytest.fixture(scope="module")
+def trained(model, tmp_path_factory):
+    """The model with every weight that training moves, moved; as a folder of torch weights and one of graphs."""
+    import copy
+
+    from ponderank.train.export_split import export
+    from ponderank.train.shrink import share_weights
+
+    network, tokenizer = copy.deepcopy(model[0]), model[1]
+    torch.manual_seed(1)
+    network.gates.data.normal_(0, 0.5)
+    for part in network.exits:
+        for weights in (part.cosine, part.early, part.token_weight.weight):
+            weights.data.normal_(0, 0.3)
+        part.maxsim.data.fill_(0.4)
+        part.early_bias.data.fill_(0.2)
+    folder, graphs = tmp_path_factory.mktemp("split"), tmp_path_factory.mktemp("graphs")
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    share_weights(export(folder, graphs))
+    return folder, graphs
+
+
+def ask(backend, calls):
+    tickets = [backend.add(call) for call in calls]
+    found = {}
+    while len(found) < len(tickets):
+        found.update(backend.step())
+    return [found[ticket].scores[0] for ticket in tickets]
+
+
+def test_before_training_the_score_is_the_bi_encoders_cosine(model, bi_encoder):
+    network, tokenizer = model
+    encoder = transformers.BertModel.from_pretrained(bi_encoder, add_pooling_layer=False).eval()
+    single = transformers.AutoTokenizer.from_pretrained(bi_encoder)
+
+    def embed(text):
+        hidden = encoder(**single(text, return_tensors="pt")).last_hidden_state[0]
+        return torch.nn.functional.normalize(hidden.mean(0), dim=0)
+
+    with torch.inference_mode():
+        queries, texts = zip(*PAIRS, strict=True)
+        scores = network(**tokenizer(list(queries), list(texts), padding=True, return_tensors="pt")).logits[:, 0]
+        expected = [20.0 * float(embed(q) @ embed(d)) for q, d in PAIRS]
+    assert scores.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_graphs_give_torchs_scores_at_every_level(trained):
+    from ponderank.backends.onnx import OnnxClassifier
+    from ponderank.backends.transformers import TorchClassifier
+
+    folder, graphs = trained
+    for level in (0, 1):
+        calls = [Classify(*pair, level) for pair in PAIRS]
+        ours, theirs = OnnxClassifier(graphs), TorchClassifier(folder, device="cpu")
+        assert ask(ours, calls) == pytest.approx(ask(theirs, calls), abs=1e-4)
+
+
+def test_going_on_from_an_exit_gives_the_full_score(trained):
+    from ponderank.backends.onnx import OnnxClassifier
+
+    straight, climbing = OnnxClassifier(trained[1]), OnnxClassifier(trained[1])
+    full = [Classify(*pair) for pair in PAIRS]
+    ask(climbing, [Classify(*pair, 1) for pair in PAIRS])
+    assert ask(climbing, full) == pytest.approx(ask(straight, full), abs=1e-5)
+
+
+def test_every_weight_is_stored_once(trained):
+    graphs = trained[1]
+    import onnx
+
+    weights = (graphs / "weights.bin").stat().st_size
+    named = sum(
+        int(next(e.value for e in t.external_data if e.key == "length"))
+        for path in graphs.glob("*.onnx")
+        for t in onnx.load(str(path), load_external_data=False).graph.initializer
+        if t.external_data
+    )
+    assert weights < 0.7 * named
+
+
+def test_an_unknown_level_is_refused(trained):
+    from ponderank.backends.onnx import OnnxClassifier
+
+    with pytest.raises(ValueError, match="levels 0 to 1"):
+        ask(OnnxClassifier(trained[1]), [Classify("q", "d", 2)])
