@@ -232,7 +232,9 @@ def contest(names: list[str], pairs: list[tuple[str, str]], args: argparse.Names
     return table(running, seconds, limit, work_done, len(batch))
 
 
-def table(running: dict[str, Any], seconds: dict[str, list[float]], limit: list[float], ideal: list[float], size: int) -> dict[str, Any]:
+def table(
+    running: dict[str, Any], seconds: dict[str, list[float]], limit: list[float], ideal: list[float], size: int
+) -> dict[str, Any]:
     base = next(iter(seconds))
     rows = {}
     for name, (process, pipe) in running.items():
@@ -246,7 +248,9 @@ def table(running: dict[str, Any], seconds: dict[str, list[float]], limit: list[
             "of_limit": statistics.median(i / o for i, o in zip(ideal, own, strict=True)),
             "peak_mb": memory,
         }
-        print(f"{name:42s} {rows[name]['pairs_per_s']:8.1f}/s  x{rows[name]['x_base']:.2f}  {rows[name]['of_limit']:.0%}  {memory:.0f} MB")
+        print(
+            f"{name:42s} {rows[name]['pairs_per_s']:8.1f}/s  x{rows[name]['x_base']:.2f}  {rows[name]['of_limit']:.0%}  {memory:.0f} MB"
+        )
     print(f"GEMM limit {statistics.median(limit):.0f} GFLOP/s")
     return {"gemm_gflops": statistics.median(limit), "rows": rows}
 

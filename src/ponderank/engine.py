@@ -49,7 +49,7 @@ class _Dialogue:
     dialogue: Dialogue
     waiting: int = 0
     replies: dict[int, Reply] = field(default_factory=dict)
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class Engine:
@@ -59,7 +59,9 @@ class Engine:
         RecipeError: the recipe does not fit the backend; raised at once, before any call.
     """
 
-    def __init__(self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> None:
         check(recipe, backend)
         self.recipe, self.backend, self.on_progress = recipe, backend, on_progress
         self.pending = 0
@@ -145,7 +147,7 @@ class Engine:
             self._ready.append((holder, [holder.replies[i] for i in range(holder.waiting)]))
 
     def _judged(self, holder: _Dialogue, judgement: Judgement) -> None:
-        query, ask = holder.query, holder.query.groups[holder.slot]
+        query = holder.query
         if judgement.usage == Usage():
             judgement = replace(judgement, usage=holder.usage)
         self._flaws += judgement.flaw is not None
@@ -158,7 +160,9 @@ class Engine:
 
 def ranked(candidates: Candidates, scores: list[float], trace: list[Step]) -> Ranking:
     """Sort: the one place that does. Higher first, ties in first-stage order, not-a-number last."""
-    order = sorted(range(len(scores)), key=lambda i: (math.isnan(scores[i]), 0.0 if math.isnan(scores[i]) else -scores[i]))
+    order = sorted(
+        range(len(scores)), key=lambda i: (math.isnan(scores[i]), 0.0 if math.isnan(scores[i]) else -scores[i])
+    )
     usage = sum((step.judgement.usage for step in trace), Usage())
     probs: dict[int, float] = {}
     for step in trace:
@@ -182,8 +186,19 @@ def check(recipe: Recipe, backend: Backend) -> None:
     missing = form.needs - backend.can
     if missing:
         asks, offers = (", ".join(sorted(kind.__name__ for kind in kinds)) for kinds in (missing, backend.can))
-        raise RecipeError(f"recipe {recipe.name!r} asks for {asks}; this backend answers {offers}: use a model and backend that answer {asks}")
+        _refuse(
+            recipe, f"it asks for {asks}; this backend answers {offers}", f"use a model and backend that answer {asks}"
+        )
     if strategy.widest > form.widest:
-        raise RecipeError(f"recipe {recipe.name!r}: the strategy shows {strategy.widest} documents at once, the format holds {form.widest}: use a narrower strategy or a wider format")
+        given = f"the strategy shows {strategy.widest} documents at once, the format holds {form.widest}"
+        _refuse(recipe, given, "use a narrower strategy or a wider format")
     if strategy.absolute and not form.absolute:
-        raise RecipeError(f"recipe {recipe.name!r}: the strategy compares scores across prompts, which this format's are not made for: use a strategy that compares within a prompt")
+        _refuse(
+            recipe,
+            "the strategy compares scores across prompts, the format's do not",
+            "use one that compares within a prompt",
+        )
+
+
+def _refuse(recipe: Recipe, given: str, remedy: str) -> None:
+    raise RecipeError(f"recipe {recipe.name!r} does not fit: {given}; {remedy}")

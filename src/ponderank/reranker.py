@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ponderank.backends.adapters import Shared
 from ponderank.contracts import Backend
@@ -70,7 +70,9 @@ class Reranker:
         """Names the model and everything that changes its answers."""
         return self.backend.fingerprint
 
-    def rank(self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, explain: bool = False) -> Ranking:
+    def rank(
+        self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, explain: bool = False
+    ) -> Ranking:
         """Rank ``docs`` for ``query``, best first.
 
         A text without an id gets its position as id. ``top_k`` cuts the result; ``explain`` adds evidence to what is left.
@@ -156,9 +158,10 @@ class Reranker:
                     future.set_exception(error)
                 futures, engine = {}, self._engine()
                 continue
-            for future, ranking in finished:
-                futures.pop(future)  # type: ignore[call-overload]
-                future.set_result(ranking)  # type: ignore[attr-defined]
+            for key, ranking in finished:
+                done = cast("Future[Ranking]", key)
+                del futures[done]
+                done.set_result(ranking)
 
     def close(self) -> None:
         """End the background work and the backend. May be called twice."""
@@ -171,7 +174,9 @@ class Reranker:
     def __enter__(self) -> Reranker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -206,7 +211,10 @@ def load(model: str | Path, *, threads: int | None = None) -> Backend:
         from ponderank.backends.transformers import TorchClassifier
 
         return TorchClassifier(folder, threads=threads)
-    raise DataError("no model here: expected model.onnx, graphs.json or *.safetensors, with tokenizer.json and config.json", path=folder)
+    raise DataError(
+        "no model here: expected model.onnx, graphs.json or *.safetensors, with tokenizer.json and config.json",
+        path=folder,
+    )
 
 
 def candidates(query: QueryLike, docs: Sequence[TextLike]) -> Candidates:
@@ -230,7 +238,9 @@ def as_query(query: QueryLike) -> Query:
     if isinstance(query, str):
         return Query("query", query)
     if isinstance(query, Mapping) and isinstance(query.get("text"), str):
-        return Query(str(query.get("id", query.get("_id", "query"))), query["text"], str(query.get("instruction") or ""))
+        return Query(
+            str(query.get("id", query.get("_id", "query"))), query["text"], str(query.get("instruction") or "")
+        )
     raise DataError(f"a query is text, a mapping with 'text', or a Query; got {_shown(query)}")
 
 
@@ -244,7 +254,9 @@ def document(doc: TextLike, position: int) -> Doc:
         text = doc.get("text", doc.get("contents"))
         if isinstance(text, str):
             name = next((doc[key] for key in ("id", "_id", "docid", "doc_id") if doc.get(key) is not None), position)
-            rest = {k: v for k, v in doc.items() if k not in ("id", "_id", "docid", "doc_id", "text", "contents", "title")}
+            rest = {
+                k: v for k, v in doc.items() if k not in ("id", "_id", "docid", "doc_id", "text", "contents", "title")
+            }
             return Doc(str(name), text, str(doc.get("title") or ""), rest)
     raise DataError(f"document {position} is text, a mapping with 'text', or a Doc; got {_shown(doc)}")
 

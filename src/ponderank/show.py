@@ -28,7 +28,13 @@ def html_table(ranking: Ranking) -> str:
     rows = []
     for row in ranking.rows():
         prob = "" if row["prob"] is None else f"{row['prob']:.3f}"
-        cells = (str(row["rank"]), f"{row['score']:.3f}", prob, html.escape(row["id"]), marked(row["text"], row.get("evidence", [])))
+        cells = (
+            str(row["rank"]),
+            f"{row['score']:.3f}",
+            prob,
+            html.escape(row["id"]),
+            marked(row["text"], row.get("evidence", [])),
+        )
         rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("rank", "score", "prob", "id", "text"))
     return f"<p><b>{html.escape(ranking.query.text)}</b></p><table><tr>{head}</tr>{''.join(rows)}</table>"

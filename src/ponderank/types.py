@@ -52,7 +52,9 @@ class Candidates:
 
     def __post_init__(self) -> None:
         if self.scores is not None and len(self.scores) != len(self.docs):
-            raise ValueError(f"{len(self.docs)} documents but {len(self.scores)} scores; give one score a document or none")
+            raise ValueError(
+                f"{len(self.docs)} documents but {len(self.scores)} scores; give one score a document or none"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ ALONE = Recipe("alone", "none", CrossEncoder(), Pointwise())
 def texts(n, longest=60):
     rng = random.Random(0)
     words = ["the", "cat", "dog", "what", "is", "zebra", "quick", "3.5", "end."]
-    return [(" ".join(rng.choices(words, k=3)), " ".join(rng.choices(words, k=rng.randint(1, longest)))) for _ in range(n)]
+    return [
+        (" ".join(rng.choices(words, k=3)), " ".join(rng.choices(words, k=rng.randint(1, longest)))) for _ in range(n)
+    ]
 
 
 def ask(backend, calls):

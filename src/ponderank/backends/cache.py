@@ -53,7 +53,9 @@ class Cached:
             self._file.execute(_SCHEMA)
             self._file.execute("SELECT key, reply FROM replies LIMIT 1").fetchall()
         except (sqlite3.DatabaseError, OSError) as error:
-            raise DataError(f"not a Ponderank cache: {error}; name another file or delete it", path=self.path) from error
+            raise DataError(
+                f"not a Ponderank cache: {error}; name another file or delete it", path=self.path
+            ) from error
 
     def add(self, call: Call) -> int:
         """Queue a call; it reaches the backend only if the file has no reply."""

@@ -55,7 +55,9 @@ class OnnxClassifier:
         self, folder: str | Path, *, threads: int | None = None, max_length: int | None = None, file: str = "model.onnx"
     ) -> None:
         folder = Path(folder)
-        self.threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        self.threads = threads or len(
+            os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        )
         if (folder / "graphs.json").is_file():
             from ponderank.backends.onnx_split import SplitRunner
 
@@ -110,7 +112,9 @@ class PairRunner:
         arrays = {"input_ids": ids, "token_type_ids": types, "attention_mask": [1] * len(ids)}
         logits = self.session.run(None, {name: np.array([arrays[name]], dtype=np.int64) for name in self.inputs})[0]
         usage = Usage(calls=1, prompt_tokens=len(ids), seconds=time.perf_counter() - start)
-        return Reply(scores=tuple(float(x) for x in logits.reshape(-1)), finish="truncated" if truncated else "stop", usage=usage)
+        return Reply(
+            scores=tuple(float(x) for x in logits.reshape(-1)), finish="truncated" if truncated else "stop", usage=usage
+        )
 
 
 def session(path: Path) -> Any:
@@ -142,6 +146,10 @@ def _existing(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.is_file():
         found = sorted(p.name for p in folder.glob("*.onnx"))
-        remedy = f"found {', '.join(found)}; name it with file=" if found else "export one with `ponderank train cross-encoder`"
+        remedy = (
+            f"found {', '.join(found)}; name it with file="
+            if found
+            else "export one with `ponderank train cross-encoder`"
+        )
         raise DataError(f"no {name} in this model folder; {remedy}", path=folder)
     return path

@@ -65,7 +65,9 @@ class SplitRunner:
         try:
             self.graphs: dict[str, Any] = json.loads((folder / "graphs.json").read_text("utf-8"))
         except ValueError as error:
-            raise DataError(f"not a JSON object: {error}; export the model again", path=folder / "graphs.json") from error
+            raise DataError(
+                f"not a JSON object: {error}; export the model again", path=folder / "graphs.json"
+            ) from error
         self.levels = int(self.graphs["exits"])
         self.tokenizer = PairTokenizer.load(folder, max_length or int(self.graphs.get("max_length", 256)))
         names = ["query", "full", *(f"exit{number}" for number in range(self.levels))]
@@ -91,7 +93,9 @@ class SplitRunner:
         else:
             score = self._climb(call, states, ids)
         usage = Usage(calls=1, prompt_tokens=query_tokens + len(ids), seconds=time.perf_counter() - start)
-        return Reply(scores=(float(score.reshape(-1)[0]),), finish="truncated" if cut or query_cut else "stop", usage=usage)
+        return Reply(
+            scores=(float(score.reshape(-1)[0]),), finish="truncated" if cut or query_cut else "stop", usage=usage
+        )
 
     def _climb(self, call: Classify, states: dict[str, Any], ids: list[int]) -> Any:
         """Run exit after exit up to the call's, from where the pair was left."""
@@ -114,7 +118,7 @@ class SplitRunner:
             states = dict(zip(self.graphs["states"], self._run("query", {"ids": _row(ids)}), strict=True))
             kept = (states, len(ids), cut)
             self._queries.put(text, kept, sum(s.nbytes for s in states.values()))
-        return kept  # type: ignore[no-any-return]
+        return kept
 
     def _run(self, name: str, inputs: dict[str, Any]) -> list[Any]:
         graph = self._sessions.get(name)

@@ -35,7 +35,9 @@ class PairTokenizer:
         from tokenizers import Tokenizer
 
         if not folder.is_dir():
-            raise DataError("no such model folder; give a folder with model.onnx, tokenizer.json and config.json", path=folder)
+            raise DataError(
+                "no such model folder; give a folder with model.onnx, tokenizer.json and config.json", path=folder
+            )
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise DataError(
@@ -44,9 +46,12 @@ class PairTokenizer:
             )
         try:
             tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+        except Exception as error:
             raise DataError(f"not a tokenizer.json that `tokenizers` can read: {error}", path=path) from error
-        limits = [_number(folder / "config.json", "max_position_embeddings"), _number(folder / "tokenizer_config.json", "model_max_length")]
+        limits = [
+            _number(folder / "config.json", "max_position_embeddings"),
+            _number(folder / "tokenizer_config.json", "model_max_length"),
+        ]
         if _field(folder / "config.json", "model_type") in ("roberta", "xlm-roberta", "camembert") and limits[0]:
             limits[0] -= 2  # their positions start after the padding index
         return cls(tokenizer, min(x for x in (*limits, max_length, 512 if not any(limits) else None) if x))

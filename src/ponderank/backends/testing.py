@@ -26,7 +26,11 @@ class Oracle:
     can: frozenset[type[Call]] = frozenset({Classify})
 
     def __init__(
-        self, relevance: Mapping[str, float] | Callable[[str, str], float], *, seed: int | None = None, noise: float = 0.0
+        self,
+        relevance: Mapping[str, float] | Callable[[str, str], float],
+        *,
+        seed: int | None = None,
+        noise: float = 0.0,
     ) -> None:
         self.relevance, self.seed, self.noise = relevance, seed, noise
         self.tokenizer: Tokenizer = WordTokenizer()
@@ -158,7 +162,9 @@ class Counting:
 
     def _neutral(self, call: Call) -> Reply:
         if isinstance(call, Classify):
-            pair = getattr(self.tokenizer, "pair_tokens", None)  # what the model would read, special tokens and cuts included
+            pair = getattr(
+                self.tokenizer, "pair_tokens", None
+            )  # what the model would read, special tokens and cuts included
             count = self.tokenizer.count
             tokens = pair(call.query, call.text) if pair else count(call.query) + count(call.text)
             return Reply(scores=(0.0,), usage=Usage(calls=1, prompt_tokens=tokens))

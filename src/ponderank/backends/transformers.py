@@ -60,7 +60,9 @@ class TorchClassifier:
         self.model = load(str(folder), dtype=torch.float32).to(self.device).eval()
         labels = int(self.model.config.num_labels)
         if labels not in (1, 2):
-            raise DataError(f"the model has {labels} labels; a reranker has one (relevance) or two (no, yes)", path=folder)
+            raise DataError(
+                f"the model has {labels} labels; a reranker has one (relevance) or two (no, yes)", path=folder
+            )
         self.batch_tokens = batch_tokens
         settings = {"max_length": self.tokenizer.max_length, "device": self.device.type}
         self.fingerprint = "torch:" + fingerprint([*weights[:1], folder / "tokenizer.json"], settings).split(":")[1]
@@ -79,7 +81,9 @@ class TorchClassifier:
 
     def step(self) -> list[tuple[int, Reply]]:
         """Run one batch: the longest pairs waiting, as many as the token budget holds."""
-        self._sorted += [_Pair(ticket, call, *self.tokenizer.pair(call.query, call.text)) for ticket, call in self._waiting]
+        self._sorted += [
+            _Pair(ticket, call, *self.tokenizer.pair(call.query, call.text)) for ticket, call in self._waiting
+        ]
         if self._waiting:
             self._sorted.sort(key=lambda pair: len(pair.ids))
             self._waiting.clear()
@@ -110,7 +114,9 @@ class TorchClassifier:
             with torch.inference_mode():
                 out = self.model(**inputs)
         except torch.OutOfMemoryError as error:
-            raise BackendError(f"out of memory with {self.batch_tokens} tokens a batch; lower batch_tokens", retryable=True) from error
+            raise BackendError(
+                f"out of memory with {self.batch_tokens} tokens a batch; lower batch_tokens", retryable=True
+            ) from error
         if self.model.config.model_type == "split-bert":  # one column an exit, the full model last
             table = out.hidden_states[0].double()
             return [[float(row[-1 - pair.call.level])] for row, pair in zip(table, batch, strict=True)]

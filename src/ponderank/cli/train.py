@@ -18,8 +18,12 @@ def _group() -> None:
 @app.command("cross-encoder")
 def cross_encoder(
     config: Annotated[Path, typer.Argument(help="The training file (TOML); configs/ has examples.")],
-    out: Annotated[Path, typer.Option(help="Where the model, checkpoints and records go; the same command again goes on.")],
-    setting: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, replaces what the file says.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Where the model, checkpoints and records go; the same command again goes on.")
+    ],
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value, replaces what the file says.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")] = False,
     int8: Annotated[bool, typer.Option(help="Export int8 beside fp32.")] = True,
 ) -> None:

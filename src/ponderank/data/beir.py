@@ -33,7 +33,9 @@ class Collection:
         """
         collection = cls(Path(folder))
         if not collection.folder.is_dir():
-            raise DataError("no such collection folder; it should hold corpus.jsonl, queries.jsonl and qrels/", path=folder)
+            raise DataError(
+                "no such collection folder; it should hold corpus.jsonl, queries.jsonl and qrels/", path=folder
+            )
         collection.path("corpus.jsonl")
         return collection
 
@@ -51,7 +53,9 @@ class Collection:
         for line, record in records(path):
             name = text_field(record, _ID, path, line)
             if seen.setdefault(name, line) != line:
-                raise DataError(f"the id {name!r} stood at line {seen[name]} already; ids must differ", path=path, line=line)
+                raise DataError(
+                    f"the id {name!r} stood at line {seen[name]} already; ids must differ", path=path, line=line
+                )
             text = text_field(record, _TEXT, path, line)
             yield Doc(name, text, str(record.get("title") or ""), _rest(record))
 
@@ -69,7 +73,9 @@ class Collection:
             name = text_field(record, _ID, path, line)
             if name in out:
                 raise DataError(f"a second query with the id {name!r}; ids must differ", path=path, line=line)
-            out[name] = Query(name, text_field(record, ("text", "query"), path, line), str(record.get("instruction") or ""))
+            out[name] = Query(
+                name, text_field(record, ("text", "query"), path, line), str(record.get("instruction") or "")
+            )
         return out
 
     @property
@@ -99,7 +105,10 @@ class Collection:
         judged = self.qrels(split)
         missing = [name for name in judged if name not in self.queries]
         if missing:
-            raise DataError(f"{len(missing)} judged queries are not in queries.jsonl, the first is {missing[0]!r}", path=self.qrels_path(split))
+            raise DataError(
+                f"{len(missing)} judged queries are not in queries.jsonl, the first is {missing[0]!r}",
+                path=self.qrels_path(split),
+            )
         return [query for name, query in self.queries.items() if name in judged]
 
     def fingerprint(self) -> str:

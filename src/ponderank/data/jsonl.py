@@ -22,7 +22,9 @@ def read_docs(path: str | Path) -> list[Doc]:
     for line, record in records(path):
         doc = _doc(record, len(docs), path, line)
         if seen.setdefault(doc.id, line) != line:
-            raise DataError(f"the id {doc.id!r} stood at line {seen[doc.id]} already; ids must differ", path=path, line=line)
+            raise DataError(
+                f"the id {doc.id!r} stood at line {seen[doc.id]} already; ids must differ", path=path, line=line
+            )
         docs.append(doc)
     return docs
 
@@ -38,10 +40,15 @@ def read_candidates(path: str | Path) -> Iterator[Candidates]:
         given = record.get("docs")
         if not isinstance(given, list) or not all(isinstance(doc, dict | str) for doc in given):
             raise DataError("no field 'docs' with a list of texts or objects", path=path, line=line)
-        rows = [{"text": doc} if isinstance(doc, str) else doc for doc in given]
-        scores = tuple(float(row["score"]) for row in rows if isinstance(row.get("score"), int | float))
+        rows: list[dict[str, object]] = [{"text": doc} if isinstance(doc, str) else doc for doc in given]
+        found = [row.get("score") for row in rows]
+        scores = tuple(float(score) for score in found if isinstance(score, int | float))
         yield Candidates(
-            Query(str(query.get("id", line)), text_field(query, ("text",), path, line), str(query.get("instruction") or "")),
+            Query(
+                str(query.get("id", line)),
+                text_field(query, ("text",), path, line),
+                str(query.get("instruction") or ""),
+            ),
             tuple(_doc(row, i, path, line) for i, row in enumerate(rows)),
             scores if scores and len(scores) == len(rows) else None,
         )
@@ -66,5 +73,9 @@ def write_candidates(many: Iterable[Candidates], path: str | Path) -> None:
 def _doc(record: dict[str, object], position: int, path: str | Path, line: int) -> Doc:
     text = text_field(record, ("text", "contents"), path, line)
     name = next((record[key] for key in ("id", "_id", "docid", "doc_id") if record.get(key) is not None), position)
-    rest = {k: v for k, v in record.items() if k not in ("id", "_id", "docid", "doc_id", "text", "contents", "title", "score")}
+    rest = {
+        k: v
+        for k, v in record.items()
+        if k not in ("id", "_id", "docid", "doc_id", "text", "contents", "title", "score")
+    }
     return Doc(str(name), text, str(record.get("title") or ""), rest)

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,10 +27,12 @@ def open_text(path: str | Path) -> Iterator[IO[str]]:
         yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig") if hasattr(sys.stdin, "buffer") else sys.stdin
         return
     if not Path(path).is_file():
-        raise DataError("no such file" if not Path(path).is_dir() else "this is a folder; a file is expected", path=path)
+        raise DataError(
+            "no such file" if not Path(path).is_dir() else "this is a folder; a file is expected", path=path
+        )
     opener = gzip.open if str(path).endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig") as file:
-        yield file  # type: ignore[misc]
+        yield file
 
 
 def lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -46,7 +48,11 @@ def lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line.rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8 ({error.reason} at byte {error.start}); convert the file to UTF-8", path=path, line=number + 1) from error
+            raise DataError(
+                f"not UTF-8 ({error.reason} at byte {error.start}); convert the file to UTF-8",
+                path=path,
+                line=number + 1,
+            ) from error
         except (EOFError, gzip.BadGzipFile) as error:
             raise DataError(f"broken gzip: {error}; compress the file again", path=path, line=number + 1) from error
 
@@ -67,7 +73,9 @@ def records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 path=path, line=number,
             ) from error  # fmt: skip
         if not isinstance(value, dict):
-            raise DataError(f"expected a JSON object, found {type(value).__name__}: {line[:60]}", path=path, line=number)
+            raise DataError(
+                f"expected a JSON object, found {type(value).__name__}: {line[:60]}", path=path, line=number
+            )
         yield number, value
 
 
@@ -84,7 +92,9 @@ def text_field(record: dict[str, Any], names: tuple[str, ...], path: str | Path,
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
     present = ", ".join(map(repr, list(record)[:8])) or "nothing"
-    raise DataError(f"no field {' or '.join(map(repr, names))} with text; this line has {present}", path=path, line=line)
+    raise DataError(
+        f"no field {' or '.join(map(repr, names))} with text; this line has {present}", path=path, line=line
+    )
 
 
 @contextmanager
@@ -98,16 +108,19 @@ def written(path: str | Path) -> Iterator[IO[str]]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
     try:
-        if path.suffix == ".gz":
-            # no time stamp: the same content is the same bytes
-            with open(name, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-                with io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as file:
-                    yield file
-        else:
-            with open(name, "w", encoding="utf-8", newline="\n") as file:
-                yield file
+        with (
+            open(name, "wb") as raw,
+            _packed(raw, path) as stream,
+            io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as file,
+        ):
+            yield file
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _packed(raw: IO[bytes], path: Path) -> Any:
+    # no time stamp: the same content is the same bytes
+    return gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else nullcontext(raw)

@@ -15,7 +15,11 @@ def _columns(path: str | Path, shape: str) -> Iterator[tuple[int, list[str]]]:
     for number, line in lines(path):
         columns = line.split("\t")
         if len(columns) != wanted:
-            raise DataError(f"expected {wanted} tab-separated columns ({shape}), found {len(columns)}: {line[:80]!r}", path=path, line=number)
+            raise DataError(
+                f"expected {wanted} tab-separated columns ({shape}), found {len(columns)}: {line[:80]!r}",
+                path=path,
+                line=number,
+            )
         yield number, columns
 
 

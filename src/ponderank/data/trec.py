@@ -27,21 +27,34 @@ def read_run(path: str | Path) -> Run:
     for number, line in lines(path):
         columns = line.split()
         if len(columns) != 6:
-            raise DataError(f"expected 6 columns 'qid Q0 docid rank score tag', found {len(columns)}: {line[:80]!r}", path=path, line=number)
+            raise DataError(
+                f"expected 6 columns 'qid Q0 docid rank score tag', found {len(columns)}: {line[:80]!r}",
+                path=path,
+                line=number,
+            )
         query, _, doc, _, score, _ = columns
         try:
             value = float(score)
         except ValueError as error:
-            raise DataError(f"the score (5th column) is {score!r}; expected a number", path=path, line=number) from error
+            raise DataError(
+                f"the score (5th column) is {score!r}; expected a number", path=path, line=number
+            ) from error
         if math.isnan(value):
             raise DataError("the score (5th column) is NaN; expected a number", path=path, line=number)
         if doc in run.setdefault(query, {}):
-            raise DataError(f"document {doc!r} stands twice for query {query!r}; keep one line of the two", path=path, line=number)
+            raise DataError(
+                f"document {doc!r} stands twice for query {query!r}; keep one line of the two", path=path, line=number
+            )
         run[query][doc] = value
     return {query: sorted(docs.items(), key=lambda item: -item[1]) for query, docs in run.items()}
 
 
-def write_run(rankings: Mapping[str, Sequence[str]] | Iterable[tuple[str, Sequence[str]]], path: str | Path, *, tag: str = "ponderank") -> None:
+def write_run(
+    rankings: Mapping[str, Sequence[str]] | Iterable[tuple[str, Sequence[str]]],
+    path: str | Path,
+    *,
+    tag: str = "ponderank",
+) -> None:
     """Write document ids, best first, as a TREC run.
 
     The written scores are ``n - rank + 1``: strictly decreasing whole numbers, so that no evaluator's tie rule and no
@@ -65,7 +78,9 @@ def write_run(rankings: Mapping[str, Sequence[str]] | Iterable[tuple[str, Sequen
 
 def _word(value: str, what: str, path: str | Path) -> str:
     if value.split() != [value]:
-        raise DataError(f"the {what} {value!r} is empty or has white space, which a TREC run cannot hold; rename it", path=path)
+        raise DataError(
+            f"the {what} {value!r} is empty or has white space, which a TREC run cannot hold; rename it", path=path
+        )
     return value
 
 
@@ -80,20 +95,28 @@ def read_qrels(path: str | Path) -> Qrels:
         columns = line.split("\t") if line.count("\t") == 2 else line.split()
         if "\t" in line and line.count("\t") not in (2, 3):
             raise DataError(
-                f"found {line.count(chr(9))} tabs; expected 'query-id<TAB>corpus-id<TAB>score' (BEIR) or 'qid iter docid grade' (TREC): {line[:80]!r}",
+                f"found {line.count(chr(9))} tabs; expected 2 (BEIR: query-id corpus-id score) or 3 (TREC: qid iter docid grade)",
                 path=path, line=number,
             )  # fmt: skip
         if len(columns) not in (3, 4):
-            raise DataError(f"expected 3 columns (BEIR) or 4 (TREC), found {len(columns)}: {line[:80]!r}", path=path, line=number)
+            raise DataError(
+                f"expected 3 columns (BEIR) or 4 (TREC), found {len(columns)}: {line[:80]!r}", path=path, line=number
+            )
         query, doc, grade = columns[0].strip(), columns[-2].strip(), columns[-1].strip()
         if number == 1 and grade in ("score", "relevance", "label", "rel"):
             continue
         try:
             value = int(grade) if grade.lstrip("+-").isdigit() else _whole(float(grade))
         except ValueError as error:
-            raise DataError(f"the grade (last column) is {grade!r}; expected a whole number", path=path, line=number) from error
+            raise DataError(
+                f"the grade (last column) is {grade!r}; expected a whole number", path=path, line=number
+            ) from error
         if out.setdefault(query, {}).setdefault(doc, value) != value:
-            raise DataError(f"query {query!r} and document {doc!r} were judged {out[query][doc]} before and {value} here; keep one", path=path, line=number)
+            raise DataError(
+                f"query {query!r} and document {doc!r} were judged {out[query][doc]} before and {value} here; keep one",
+                path=path,
+                line=number,
+            )
     return out
 
 

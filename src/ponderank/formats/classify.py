@@ -51,12 +51,14 @@ class CrossEncoder:
         replies = yield [Classify(asked(query), text[start:end], self.level) for start, end in spans]
         scores = [_score(reply) for reply in replies]
         score = scores[0] if len(scores) == 1 else self.passages.combine(scores)  # type: ignore[union-attr]
-        evidence = ()
+        evidence: tuple[Span, ...] = ()
         if len(spans) > 1:
             ordered = sorted(range(len(spans)), key=lambda i: (-scores[i], i))
             evidence = tuple(Span(*spans[i], scores[i]) for i in ordered[:3])
         truncated = any(reply.finish == "truncated" for reply in replies)
-        prob = math.exp(min(score, 0.0)) if len(replies[0].scores) == 2 else sigmoid(self.slope * score + self.intercept)
+        prob = (
+            math.exp(min(score, 0.0)) if len(replies[0].scores) == 2 else sigmoid(self.slope * score + self.intercept)
+        )
         return Judgement((score,), (prob,), evidence=evidence, flaw="truncated" if truncated else None)
 
 

@@ -31,7 +31,9 @@ class Passages:
 
     def __post_init__(self) -> None:
         if self.length < 1 or not 1 <= self.stride <= self.length or self.k < 1:
-            raise ValueError(f"length {self.length}, stride {self.stride}, k {self.k}: need 1 <= stride <= length and k >= 1")
+            raise ValueError(
+                f"length {self.length}, stride {self.stride}, k {self.k}: need 1 <= stride <= length and k >= 1"
+            )
         if self.aggregate not in ("max", "first", "mean", "kmaxavg"):
             raise ValueError(f"aggregate is {self.aggregate!r}; give 'max', 'first', 'mean' or 'kmaxavg'")
 

@@ -29,7 +29,9 @@ def sentences(text: str) -> list[tuple[int, int]]:
     for match in _END.finditer(text):
         end = match.end()
         following = text[end:].lstrip()[:1] if match.group().strip() else ""
-        if match.group().startswith(".") and (_ABBREVIATION.search(text[start : match.start() + 1]) or following.islower()):
+        if match.group().startswith(".") and (
+            _ABBREVIATION.search(text[start : match.start() + 1]) or following.islower()
+        ):
             continue
         spans.append((start, end))
         start = end

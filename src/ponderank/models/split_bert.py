@@ -38,7 +38,9 @@ class SplitBertConfig(BertConfig):  # type: ignore[misc]
 
     model_type = "split-bert"
 
-    def __init__(self, join_layer: int = 3, exits: tuple[int, ...] = (0, 2, 4, 6), scale: float = 20.0, **kwargs: object) -> None:
+    def __init__(
+        self, join_layer: int = 3, exits: tuple[int, ...] = (0, 2, 4, 6), scale: float = 20.0, **kwargs: object
+    ) -> None:
         kwargs.setdefault("num_labels", 1)
         super().__init__(**kwargs)
         self.join_layer, self.exits, self.scale = join_layer, list(exits), scale
@@ -83,7 +85,6 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
     config_class = SplitBertConfig
     base_model_prefix = "bert"
     supports_gradient_checkpointing = False
-    _tied_weights_keys: dict[str, str] = {}
 
     def __init__(self, config: SplitBertConfig) -> None:
         super().__init__(config)
@@ -102,7 +103,11 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         query_tokens = ((1 - token_type_ids) * attention_mask).sum(1, keepdim=True)
         position = torch.arange(input_ids.shape[1], device=input_ids.device)[None] - token_type_ids * query_tokens
         table = self.bert.embeddings
-        words = table.word_embeddings(input_ids) + table.position_embeddings(position) + table.token_type_embeddings.weight[0]
+        words = (
+            table.word_embeddings(input_ids)
+            + table.position_embeddings(position)
+            + table.token_type_embeddings.weight[0]
+        )
         return table.dropout(table.LayerNorm(words))
 
     def layer(self, index: int, hidden: Tensor, own: Tensor, other: Tensor | None) -> Tensor:
@@ -178,8 +183,14 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         """Warm-start from a mean-pooled BERT bi-encoder's folder; the score is ``scale * cosine`` until trained."""
         base = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
         layers = base.config.num_hidden_layers
-        fields = {k: v for k, v in base.config.to_dict().items() if k not in ("architectures", "model_type", "transformers_version")}
-        config = SplitBertConfig(join_layer=join_layer, exits=exits or (0, layers // 3, 2 * layers // 3, layers), scale=scale, **fields)
+        fields = {
+            k: v
+            for k, v in base.config.to_dict().items()
+            if k not in ("architectures", "model_type", "transformers_version")
+        }
+        config = SplitBertConfig(
+            join_layer=join_layer, exits=exits or (0, layers // 3, 2 * layers // 3, layers), scale=scale, **fields
+        )
         model = cls(config)
         model.bert.load_state_dict(base.state_dict(), strict=False)
         return model, pair_tokenizer(folder)

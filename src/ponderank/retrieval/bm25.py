@@ -44,7 +44,13 @@ class BM25Index:
 
     @classmethod
     def build(
-        cls, docs: Iterable[Doc], *, k1: float = 0.9, b: float = 0.4, stemmer: str | None = "english", stopwords: str | None = "en"
+        cls,
+        docs: Iterable[Doc],
+        *,
+        k1: float = 0.9,
+        b: float = 0.4,
+        stemmer: str | None = "english",
+        stopwords: str | None = "en",
     ) -> BM25Index:
         """Index title and text of the documents.
 

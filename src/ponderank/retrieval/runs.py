@@ -24,5 +24,8 @@ def candidates(
         hits = [hit for hit in run.get(query.id, []) if not (drop_self and hit[0] == query.id)][:k]
         for name, _ in hits:
             if name not in collection.docs:
-                raise DataError(f"query {query.id!r} has document {name!r}, which {collection.folder} does not hold; is it the right collection?", path=path)
+                raise DataError(
+                    f"query {query.id!r} has document {name!r}, which {collection.folder} does not hold; is it the right collection?",
+                    path=path,
+                )
         yield Candidates(query, tuple(collection.docs[name] for name, _ in hits), tuple(score for _, score in hits))

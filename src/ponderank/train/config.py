@@ -204,13 +204,16 @@ def _value(hint: Any, value: Any, name: str, path: Path) -> Any:
     if plain is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(plain, types.UnionType | type) and not isinstance(value, plain):
-        raise DataError(f"{name!r} should be {plain.__name__}, found {value!r}", path=path)
+        raise DataError(f"{name!r} should be {getattr(plain, '__name__', plain)}, found {value!r}", path=path)
     return value
 
 
 def _check(config: Config, path: Path) -> None:
     if config.model.architecture not in ("bert", "split-bert"):
-        raise DataError(f"model.architecture is {config.model.architecture!r}; {nearest(config.model.architecture, ['bert', 'split-bert'])}", path=path)
+        raise DataError(
+            f"model.architecture is {config.model.architecture!r}; {nearest(config.model.architecture, ['bert', 'split-bert'])}",
+            path=path,
+        )
     if config.model.labels not in (1, 2):
         raise DataError(f"model.labels is {config.model.labels}; 1 (one logit) or 2 (monoBERT)", path=path)
     if not config.data:

@@ -70,10 +70,10 @@ def _claim(config: Config, out: Path) -> None:
     import transformers
 
     files = {}
-    for data in (*config.data, *config.dev):
-        for path in sorted(resolve(data.folder).rglob("*.*")):
+    for folder in (*(data.folder for data in config.data), *(dev.folder for dev in config.dev)):
+        for path in sorted(resolve(folder).rglob("*.*")):
             if path.suffix in (".jsonl", ".tsv", ".gz"):
-                files[f"{Path(data.folder).name}/{path.relative_to(resolve(data.folder))}"] = _sha256(path)
+                files[f"{Path(folder).name}/{path.relative_to(resolve(folder))}"] = _sha256(path)
     about = {
         "config": config.to_dict(),
         "files": files,
@@ -85,7 +85,10 @@ def _claim(config: Config, out: Path) -> None:
         before = json.loads(path.read_text("utf-8"))
         changed = [key for key in ("config", "files") if before.get(key) != about[key]]
         if changed:
-            raise DataError(f"this folder was begun with another {' and other '.join(changed)}; give another --out, or --fresh", path=path)
+            raise DataError(
+                f"this folder was begun with another {' and other '.join(changed)}; give another --out, or --fresh",
+                path=path,
+            )
         return
     with written(path) as file:
         json.dump(about, file, indent=1)
@@ -116,7 +119,9 @@ def _start(config: Config, out: Path) -> Any:
         model.save_pretrained(start)
         tokenizer.save_pretrained(start)
         folder = start
-    encoder = CrossEncoder(str(folder), num_labels=spec.labels, max_length=spec.max_length, activation_fn=torch.nn.Identity())
+    encoder = CrossEncoder(
+        str(folder), num_labels=spec.labels, max_length=spec.max_length, activation_fn=torch.nn.Identity()
+    )
     for name, parameter in encoder.named_parameters():
         if ".early" in name or _layer(name) < spec.freeze_below:
             parameter.requires_grad_(False)
@@ -140,7 +145,11 @@ def dataset(groups: Sequence[Group], config: Config) -> Any:
     whole = [g for g in groups if len(g.docs) == width]
     if loss in LIST_LOSSES:
         return Dataset.from_dict(
-            {"query": [g.query for g in whole], "docs": [list(g.docs) for g in whole], "labels": [g.targets(weight) for g in whole]}
+            {
+                "query": [g.query for g in whole],
+                "docs": [list(g.docs) for g in whole],
+                "labels": [g.targets(weight) for g in whole],
+            }
         )
     if loss in PAIR_LOSSES:
         target = (lambda g: g.targets(weight)) if loss == "MSELoss" else (lambda g: list(g.labels))
@@ -149,8 +158,14 @@ def dataset(groups: Sequence[Group], config: Config) -> Any:
         labels = [int(y) for *_, y in rows] if loss == "CrossEntropyLoss" else [y for *_, y in rows]
         return Dataset.from_dict({"query": [r[0] for r in rows], "doc": [r[1] for r in rows], "label": labels})
     if loss in TRIPLET_LOSSES:
-        triples = [(g.query, g.docs[0], g.docs[i], g.targets(weight)[0] - g.targets(weight)[i]) for g in whole for i in range(1, width)]
-        return Dataset.from_dict({name: [t[i] for t in triples] for i, name in enumerate(("query", "positive", "negative", "label"))})
+        triples = [
+            (g.query, g.docs[0], g.docs[i], g.targets(weight)[0] - g.targets(weight)[i])
+            for g in whole
+            for i in range(1, width)
+        ]
+        return Dataset.from_dict(
+            {name: [t[i] for t in triples] for i, name in enumerate(("query", "positive", "negative", "label"))}
+        )
     judged = [g for g in whole if any(g.labels)]
     columns = {"query": [g.query for g in judged], "positive": [g.docs[0] for g in judged]}
     columns |= {f"negative_{i}": [g.docs[i] for g in judged] for i in range(1, width)}
@@ -171,7 +186,8 @@ def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
     args = CrossEncoderTrainingArguments(
         output_dir=str(out / "checkpoints"), max_steps=spec.steps, per_device_train_batch_size=spec.batch_queries * pairs_of_a_query,
         learning_rate=spec.learning_rate, learning_rate_mapping={head: spec.head_learning_rate}, warmup_steps=int(spec.warmup * spec.steps),
-        weight_decay=spec.weight_decay, seed=spec.seed, data_seed=spec.seed, save_steps=spec.save_every, logging_steps=min(50, spec.save_every),
+        weight_decay=spec.weight_decay, seed=spec.seed, data_seed=spec.seed, save_steps=spec.save_every,
+        logging_steps=min(50, spec.save_every),
         eval_strategy="steps" if watched else "no", eval_steps=spec.evaluate_every, save_total_limit=max(2, spec.average + 1),
         metric_for_best_model="eval_nDCG@10" if watched else None, greater_is_better=True, report_to="none",
         disable_tqdm=None, dataloader_pin_memory=False,
@@ -199,7 +215,11 @@ def _finish(model: Any, trainer: Any, config: Config, out: Path) -> None:
     if spec.keep_start:
         start = _weights(out / "start" if config.model.architecture == "split-bert" else resolve(config.model.start))
         now = inner.state_dict()
-        mixed = {k: (1 - spec.keep_start) * v + spec.keep_start * start[k] for k, v in now.items() if k in start and v.is_floating_point()}
+        mixed = {
+            k: (1 - spec.keep_start) * v + spec.keep_start * start[k]
+            for k, v in now.items()
+            if k in start and v.is_floating_point()
+        }
         inner.load_state_dict(mixed, strict=False)
     made = out / "model.tmp"
     shutil.rmtree(made, ignore_errors=True)

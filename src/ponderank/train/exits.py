@@ -14,7 +14,9 @@ from ponderank.models.split_bert import SplitBertForSequenceClassification, regi
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def fit(folder: Path, groups: Sequence[tuple[str, Sequence[str]]], *, most: int = 300, ridge: float = 1.0) -> dict[str, Any]:
+def fit(
+    folder: Path, groups: Sequence[tuple[str, Sequence[str]]], *, most: int = 300, ridge: float = 1.0
+) -> dict[str, Any]:
     """Solve for each exit's ``early`` weights by least squares within queries, save the model, report on held-out queries.
 
     Returns ``{"exits": {layer: {"spread": deviation of full minus early, "q90", "q99"}}}``: ``q`` are quantiles of the
@@ -32,7 +34,14 @@ def fit(folder: Path, groups: Sequence[tuple[str, Sequence[str]]], *, most: int 
     added: dict[int, list[Tensor]] = {layer: [] for layer in early}
     full = []
     for query, texts in chosen:
-        batch = tokenizer([query] * len(texts), list(texts), padding=True, truncation="only_second", max_length=256, return_tensors="pt")
+        batch = tokenizer(
+            [query] * len(texts),
+            list(texts),
+            padding=True,
+            truncation="only_second",
+            max_length=256,
+            return_tensors="pt",
+        )
         totals, products, score = _parts(model, **batch)
         for layer in early:
             features[layer].append(products[layer])
@@ -52,7 +61,10 @@ def fit(folder: Path, groups: Sequence[tuple[str, Sequence[str]]], *, most: int 
         predicted = [config.scale * (v @ last.early) for v in features[layer]]
         last.early_bias.data = torch.cat([r - p for r, p in zip(rest[:half], predicted[:half], strict=True)]).mean()
         off = torch.cat([(r - r.mean()) - (p - p.mean()) for r, p in zip(rest[half:], predicted[half:], strict=True)])
-        report[str(layer)] = {"spread": float(off.std()), **{f"q{q}": float(off.abs().quantile(q / 100)) for q in (90, 95, 99)}}
+        report[str(layer)] = {
+            "spread": float(off.std()),
+            **{f"q{q}": float(off.abs().quantile(q / 100)) for q in (90, 95, 99)},
+        }
     model.save_pretrained(folder)
     return {"exits": report}
 

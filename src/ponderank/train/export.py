@@ -87,7 +87,11 @@ def export_onnx(folder: str | Path, out: str | Path, *, cls_only: bool = True) -
     if first or getattr(model.config, "type_vocab_size", 0) > 1:
         names.append("token_type_ids")
     example = torch.tensor([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]])
-    inputs = {"input_ids": example, "attention_mask": torch.ones_like(example), "token_type_ids": torch.zeros_like(example)}
+    inputs = {
+        "input_ids": example,
+        "attention_mask": torch.ones_like(example),
+        "token_type_ids": torch.zeros_like(example),
+    }
     with torch.no_grad():
         torch.onnx.export(
             FirstRow(model) if first else Whole(model, names), tuple(inputs[n] for n in names), str(out / "model.onnx"),
@@ -184,11 +188,11 @@ def parity(model: Path, folders: dict[str, Path], pairs: Sequence[tuple[str, str
     for name, folder in folders.items():
         scores = np.array(_scores(OnnxClassifier(folder), pairs))
         off = np.abs(scores - reference)
-        ranks = [values.argsort().argsort() for values in (scores, reference)]
+        ranks = [values.argsort().argsort().astype(float) for values in (scores, reference)]
         report[name] = {
             "largest_difference": float(off.max()),
             "mean_difference": float(off.mean()),
-            "spearman": float(np.corrcoef(*ranks)[0, 1]),
+            "spearman": float(np.corrcoef(np.stack(ranks))[0, 1]),
             "megabytes": round(sum(p.stat().st_size for p in folder.iterdir()) / 1e6, 2),
         }
     return report

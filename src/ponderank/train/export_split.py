@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ponderank.models.split_bert import SplitBertForSequenceClassification
+from ponderank.models.split_bert import Exit, SplitBertForSequenceClassification
 
 
 class Query(nn.Module):  # type: ignore[misc]
@@ -48,7 +48,9 @@ def _segment(model: SplitBertForSequenceClassification, ids: Tensor, stops: list
     return [*states, hidden] if model.config.join_layer not in stops else states
 
 
-def _layer(model: SplitBertForSequenceClassification, index: int, hidden: Tensor, query_length: Tensor | None) -> Tensor:
+def _layer(
+    model: SplitBertForSequenceClassification, index: int, hidden: Tensor, query_length: Tensor | None
+) -> Tensor:
     """One layer without padding: masks only where two segments meet."""
     if query_length is None:
         return model.layer(index, hidden, hidden.new_zeros(1, 1, 1, 1), None)
@@ -98,7 +100,8 @@ class Piece(nn.Module):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor]:
         query = hidden[:, :query_length] if joined else states[self.local.index(index)]
         doc = hidden[:, query_length:] if joined else hidden
-        return self.model.exits[self.model.config.exits.index(index)].segments(query, doc)
+        part: Exit = self.model.exits[self.model.config.exits.index(index)]
+        return part.segments(query, doc)
 
 
 def export(folder: str | Path, out: str | Path) -> list[Path]:
@@ -110,17 +113,26 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
     local = [layer for layer in config.exits if layer <= config.join_layer]
     if config.join_layer not in local:
         raise ValueError(f"join_layer {config.join_layer} must be one of the exits {list(config.exits)} to be exported")
-    hidden, ids = torch.zeros(1, 9, config.hidden_size), torch.tensor([[101, 7592, 2088, 2003, 102]]) % config.vocab_size
+    hidden, ids = (
+        torch.zeros(1, 9, config.hidden_size),
+        torch.tensor([[101, 7592, 2088, 2003, 102]]) % config.vocab_size,
+    )
     names = [f"q{layer}" for layer in local]
     queries, axes = [hidden] * len(local), {name: {1: "tq"} for name in names}
     stops = [layer for layer in config.exits if layer > 0]
     paths = [_write(Query(model), (ids,), ["ids"], names, {"ids": {1: "tq"}, **axes}, out / "query.onnx")]
     full_axes = {**axes, "ids": {1: "td"}}
     last = config.num_hidden_layers
-    paths.append(_write(Scored(Piece(model, 0, last)), (*queries, ids), [*names, "ids"], ["score"], full_axes, out / "full.onnx"))
+    paths.append(
+        _write(Scored(Piece(model, 0, last)), (*queries, ids), [*names, "ids"], ["score"], full_axes, out / "full.onnx")
+    )
     for number, stop in enumerate(stops):
         start = 0 if number == 0 else stops[number - 1]
-        carry = (ids,) if start == 0 else (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
+        carry = (
+            (ids,)
+            if start == 0
+            else (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
+        )
         inputs = [*names, "ids"] if start == 0 else [*names, "hidden", "total"]
         dynamic = {**axes, "ids": {1: "td"}, "hidden": {1: "t"}, "hidden_out": {1: "u"}}
         outputs = ["score", "hidden_out", "total_out"]
@@ -128,7 +140,9 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
         paths.append(_write(Piece(model, start, stop), (*queries, *carry), inputs, outputs, dynamic, path))
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         shutil.copy(Path(folder) / name, out / name)
-    (out / "graphs.json").write_text(json.dumps({"states": names, "exits": len(stops), "layers": stops, "max_length": 256}, indent=1))
+    (out / "graphs.json").write_text(
+        json.dumps({"states": names, "exits": len(stops), "layers": stops, "max_length": 256}, indent=1)
+    )
     return paths
 
 
@@ -145,7 +159,12 @@ class Scored(nn.Module):  # type: ignore[misc]
 
 
 def _write(
-    module: nn.Module, args: tuple[Tensor, ...], inputs: list[str], outputs: list[str], axes: dict[str, dict[int, str]], path: Path
+    module: nn.Module,
+    args: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+    path: Path,
 ) -> Path:
     with torch.no_grad():
         torch.onnx.export(

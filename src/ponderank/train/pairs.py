@@ -45,7 +45,7 @@ class Group:
 def build(config: Config, path: Path) -> list[Group]:
     """The training groups, made once and kept in ``path`` (JSONL); the same file and seed make the same groups."""
     if path.is_file():
-        return [Group(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for _, row in records(path)]
+        return [_group(row) for _, row in records(path)]
     rng = random.Random(config.training.seed)
     groups: list[Group] = []
     embed = _bi_encoder(resolve(config.teacher.folder)) if config.teacher.folder else None
@@ -80,7 +80,15 @@ def collection_groups(data: Data, config: Config, rng: random.Random, embed: Emb
         if chosen:
             labels = (1.0 if positives else 0.0, *[0.0] * (len(chosen) - 1))
             bm25 = tuple(scores.get(i, 0.0) for i in chosen)
-            groups.append(Group(name if positives else f"{name}, synthetic", query.text, tuple(texts[i] for i in chosen), labels, bm25))
+            groups.append(
+                Group(
+                    name if positives else f"{name}, synthetic",
+                    query.text,
+                    tuple(texts[i] for i in chosen),
+                    labels,
+                    bm25,
+                )
+            )
     return taught(groups, config, embed) if embed else groups
 
 
@@ -132,6 +140,11 @@ def taught(groups: list[Group], config: Config, embed: Embed) -> list[Group]:
         mean = sum(scores) / len(scores)
         out.append(Group(**{**_fields(group), "teacher": tuple(round(s - mean, 4) for s in scores)}))
     return out
+
+
+def _group(row: dict[str, Any]) -> Group:
+    docs, labels, bm25, teacher = (tuple(row[name]) for name in ("docs", "labels", "bm25", "teacher"))
+    return Group(str(row["source"]), str(row["query"]), docs, labels, bm25, teacher)
 
 
 def _fields(group: Group) -> dict[str, Any]:

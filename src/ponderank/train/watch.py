@@ -30,7 +30,9 @@ class Watch(BaseEvaluator):  # type: ignore[misc]
             found = BM25Index.build(collection.corpus()).search(queries, spec.depth)
             self.sets.append((Path(spec.folder).name, {q.id: qrels[q.id] for q in queries}, found))
 
-    def __call__(self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1, **_: Any) -> dict[str, float]:
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1, **_: Any
+    ) -> dict[str, float]:
         """``{"nDCG@10": mean, "SET": nDCG@10, …}``."""
         results = {}
         for name, qrels, found in self.sets:
@@ -45,5 +47,3 @@ class Watch(BaseEvaluator):  # type: ignore[misc]
 def _relevance(score: Any) -> float:
     values = score.reshape(-1)
     return float(values[-1] - values[0]) if len(values) == 2 else float(values[0])
-
-
