@@ -1,0 +1,41 @@
+from ponderank.strategies.layered import LayeredExit
+from ponderank.strategies.pointwise import Pointwise
+from ponderank.types import Ask, Judgement
+
+
+def drive(strategy, table, priors=None):
+    """Play the engine by hand; `table[level][i]` is the score. Returns what was asked and the result."""
+    plan = strategy.plan(len(table[0]), priors)
+    asked = []
+    try:
+        groups = next(plan)
+        while True:
+            groups = [g if isinstance(g, Ask) else Ask(g) for g in groups]
+            asked.append([(g.level, g.group[0]) for g in groups])
+            groups = plan.send([Judgement((table[g.level][g.group[0]],)) for g in groups])
+    except StopIteration as stop:
+        return asked, stop.value
+
+
+def test_pointwise_asks_all_in_one_round():
+    assert drive(Pointwise(), [[3.0, 1.0]]) == ([[(0, 0), (0, 1)]], [3.0, 1.0])
+
+
+def test_without_priors_their_weight_is_nothing():
+    assert drive(Pointwise(prior_weight=5.0), [[3.0, 1.0]])[1] == [3.0, 1.0]
+
+
+def test_the_hopeless_leave_and_rank_below_in_the_order_of_their_last_scores():
+    asked, scores = drive(LayeredExit(k=1, margins=(1.0,)), [[0.0, 9.0, 9.0, 5.0], [1.0, 2.0, 8.0, 7.0]])
+    assert asked == [[(1, 0), (1, 1), (1, 2), (1, 3)], [(0, 2), (0, 3)]]
+    assert sorted(range(4), key=lambda i: -scores[i]) == [2, 3, 1, 0]
+
+
+def test_nobody_leaves_when_all_fit_in_the_top_k():
+    asked, _ = drive(LayeredExit(k=4, margins=(0.0, 0.0)), [[1.0, 2.0], [1.0, 2.0], [5.0, 2.0]])
+    assert [len(round_) for round_ in asked] == [2, 2, 2]
+
+
+def test_priors_count_at_every_exit():
+    asked, _ = drive(LayeredExit(k=1, margins=(0.5,), prior_weight=10.0), [[0.0, 0.0], [0.0, 3.0]], priors=[1.0, 0.0])
+    assert asked[1] == [(0, 0)]
