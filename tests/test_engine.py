@@ -91,7 +91,7 @@ def test_a_recipe_that_asks_what_the_backend_cannot_answer_is_refused():
     class Deaf(Oracle):
         can = frozenset()
 
-    with pytest.raises(RecipeError, match="asks for Classify; this backend answers ;"):
+    with pytest.raises(RecipeError, match="asks for Classify; this backend answers nothing;"):
         Engine(Recipe("r", "none", CrossEncoder(), Pointwise()), Deaf({}))
 
 

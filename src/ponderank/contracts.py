@@ -6,7 +6,7 @@ the answers in the same order, and return their result. Drive one by hand with `
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ponderank.types import Ask, Call, Candidates, Doc, Group, Judgement, Prompt, Query, Reply
@@ -103,11 +103,24 @@ class Backend(Protocol):
         ...
 
     def step(self) -> list[tuple[int, Reply]]:
-        """Work until there is progress; replies in any order, possibly none."""
+        """Work until there is progress; replies in any order, possibly none.
+
+        If it raises, calls may be lost: whoever waits for one cancels what else it waits for, where it can, and asks again
+        or gives up.
+        """
         ...
 
     def close(self) -> None:
         """Give back threads, files, memory. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Cancels(Protocol):
+    """A backend that can drop calls it was given. Without it, calls that nobody waits for any more are still worked off."""
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls: ``step`` neither answers them nor fails because of them. Unknown tickets are fine."""
         ...
 
 

@@ -8,34 +8,37 @@ so no slow answer holds up an independent question. Nothing here is recursive, a
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ponderank.contracts import Backend, Dialogue, Format, Levelled, Plan
+from ponderank.contracts import Backend, Cancels, Dialogue, Levelled, Plan
 from ponderank.errors import RecipeError
-from ponderank.recipe import Recipe
+from ponderank.recipe import Recipe, check
 from ponderank.types import Ask, Candidates, Judgement, Ranking, Reply, Step, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: queries done, calls answered, flaws counted so far."""
+    """How far a run is: queries done (of ``total``, if the input has a length), calls answered, flaws, seconds so far."""
 
     done: int
     calls: int
     flaws: int
+    total: int | None = None
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
 class _Query:
     """A suspended plan and the judgements it waits for."""
 
-    key: Hashable
+    key: Any
     candidates: Candidates
     plan: Plan
-    groups: list[Ask] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     answers: dict[int, Judgement] = field(default_factory=dict)
     trace: list[Step] = field(default_factory=list)
 
@@ -55,6 +58,8 @@ class _Dialogue:
 class Engine:
     """Runs one recipe on one backend. ``add`` queries, ``step`` until ``pending`` is 0; or ``run`` an iterable.
 
+    After an error nothing of it goes on: ``close`` it.
+
     Raises:
         RecipeError: the recipe does not fit the backend; raised at once, before any call.
     """
@@ -67,8 +72,10 @@ class Engine:
         self.pending = 0
         self._ready: deque[tuple[Any, Any]] = deque()  # (a suspended generator, what it is sent)
         self._tickets: dict[int, tuple[_Dialogue, int]] = {}
-        self._finished: list[tuple[Hashable, Ranking]] = []
+        self._finished: list[tuple[Any, Ranking]] = []
         self._done = self._calls = self._flaws = 0
+        self._total: int | None = None
+        self._start = time.perf_counter()
 
     def add(self, key: Hashable, candidates: Candidates) -> None:
         """Admit a query; ``key`` comes back with its ranking."""
@@ -76,7 +83,7 @@ class Engine:
         self._ready.append((_Query(key, candidates, plan), None))
         self.pending += 1
 
-    def step(self) -> list[tuple[Hashable, Ranking]]:
+    def step(self) -> list[tuple[Any, Ranking]]:
         """Ask all that can be asked, work until there is progress, and return the queries that ended."""
         self._advance()
         if not self._finished and self._tickets:
@@ -87,21 +94,46 @@ class Engine:
         self.pending -= len(finished)
         self._done += len(finished)
         if self.on_progress:
-            self.on_progress(Progress(self._done, self._calls, self._flaws))
+            seconds = time.perf_counter() - self._start
+            self.on_progress(Progress(self._done, self._calls, self._flaws, self._total, seconds))
         return finished
 
-    def run(self, candidates: Iterable[Candidates], *, ahead: int = 64) -> Iterator[tuple[int, Ranking]]:
-        """Yield ``(index, ranking)`` as queries end, at most ``ahead`` of them admitted at once."""
-        source = enumerate(candidates)
-        exhausted = False
-        while not exhausted or self.pending:
-            while self.pending < ahead and not exhausted:
-                item = next(source, None)
-                if item is None:
-                    exhausted = True
-                else:
-                    self.add(*item)
-            yield from self.step()  # type: ignore[misc]
+    def run(
+        self, candidates: Iterable[Candidates], *, ahead: int = 64, in_order: bool = False
+    ) -> Generator[tuple[int, Ranking], None, None]:
+        """Yield ``(index, ranking)`` as queries end, or in input order.
+
+        At most ``ahead`` queries are held at once, finished ones that wait for their turn included; the input is read as
+        there is room. What is unfinished when the iteration ends early is dropped.
+        """
+        self._total = len(candidates) if isinstance(candidates, Sized) else None
+        source, exhausted = enumerate(candidates), False
+        held: dict[int, Ranking] = {}
+        due = 0
+        try:
+            while self.pending or not exhausted:
+                while self.pending + len(held) < ahead and not exhausted:
+                    item = next(source, None)
+                    if item is None:
+                        exhausted = True
+                    else:
+                        self.add(*item)
+                for index, ranking in self.step():
+                    held[index] = ranking
+                    due = due if in_order else index
+                    while due in held:
+                        yield due, held.pop(due)
+                        due += 1
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Forget what is unfinished, and have the backend drop its calls if it can."""
+        if self._tickets and isinstance(self.backend, Cancels):
+            self.backend.cancel(list(self._tickets))
+        self._tickets.clear()
+        self._ready.clear()
+        self.pending = 0
 
     def _advance(self) -> None:
         while self._ready:
@@ -114,17 +146,19 @@ class Engine:
         except StopIteration as stop:
             self._finished.append((query.key, ranked(query.candidates, stop.value, query.trace)))
             return
-        query.groups = [g if isinstance(g, Ask) else Ask(g) for g in asked]
-        query.answers = {}
+        query.asks, query.answers = [g if isinstance(g, Ask) else Ask(g) for g in asked], {}
         if not asked:
             self._ready.append((query, []))
-        for slot, ask in enumerate(query.groups):
-            form: Format = self.recipe.format
-            if ask.level and isinstance(form, Levelled):
-                form = form.at_level(ask.level)
-            docs = [query.candidates.docs[i] for i in ask.group]
-            dialogue = form.judge(query.candidates.query, docs, self.backend.tokenizer)
-            self._ready.append((_Dialogue(query, slot, dialogue), None))
+        for slot, ask in enumerate(query.asks):
+            self._ready.append((_Dialogue(query, slot, self._dialogue(query.candidates, ask)), None))
+
+    def _dialogue(self, candidates: Candidates, ask: Ask) -> Dialogue:
+        form = self.recipe.format
+        if ask.level:
+            if not isinstance(form, Levelled):
+                raise RecipeError(f"recipe {self.recipe.name!r} asks at level {ask.level}; its format has level 0 only")
+            form = form.at_level(ask.level)
+        return form.judge(candidates.query, [candidates.docs[i] for i in ask.group], self.backend.tokenizer)
 
     def _resume_dialogue(self, holder: _Dialogue, replies: list[Reply] | None) -> None:
         try:
@@ -150,24 +184,24 @@ class Engine:
         query = holder.query
         if judgement.usage == Usage():
             judgement = replace(judgement, usage=holder.usage)
+        if judgement.flaw is None and any(map(math.isnan, judgement.scores)):
+            judgement = replace(judgement, flaw="unparsed")
         self._flaws += judgement.flaw is not None
         query.answers[holder.slot] = judgement
-        if len(query.answers) == len(query.groups):
-            answers = [query.answers[i] for i in range(len(query.groups))]
-            query.trace += [Step(a.group, j, a.level) for a, j in zip(query.groups, answers, strict=True)]
+        if len(query.answers) == len(query.asks):
+            answers = [query.answers[i] for i in range(len(query.asks))]
+            query.trace += [Step(ask.group, j, ask.level) for ask, j in zip(query.asks, answers, strict=True)]
             self._ready.append((query, answers))
 
 
-def ranked(candidates: Candidates, scores: list[float], trace: list[Step]) -> Ranking:
+def ranked(candidates: Candidates, scores: Sequence[float], trace: Sequence[Step]) -> Ranking:
     """Sort: the one place that does. Higher first, ties in first-stage order, not-a-number last."""
-    order = sorted(
-        range(len(scores)), key=lambda i: (math.isnan(scores[i]), 0.0 if math.isnan(scores[i]) else -scores[i])
-    )
-    usage = sum((step.judgement.usage for step in trace), Usage())
+    if len(scores) != len(candidates.docs):
+        raise RecipeError(f"the strategy gave {len(scores)} scores for {len(candidates.docs)} documents")
+    order = sorted(range(len(scores)), key=lambda i: (1, 0.0) if math.isnan(scores[i]) else (0, -scores[i]))
     probs: dict[int, float] = {}
     for step in trace:
         probs.update(zip(step.group, step.judgement.probs or (), strict=False))
-    priors = candidates.scores
     return Ranking(
         query=candidates.query,
         docs=tuple(candidates.docs[i] for i in order),
@@ -175,30 +209,6 @@ def ranked(candidates: Candidates, scores: list[float], trace: list[Step]) -> Ra
         probs=tuple(probs.get(i) for i in order),
         order=tuple(order),
         trace=tuple(trace),
-        usage=usage,
-        priors=None if priors is None else tuple(priors[i] for i in order),
+        usage=sum((step.judgement.usage for step in trace), Usage()),
+        priors=None if candidates.scores is None else tuple(candidates.scores[i] for i in order),
     )
-
-
-def check(recipe: Recipe, backend: Backend) -> None:
-    """Raise ``RecipeError`` if strategy, format and backend do not fit together; the message says what would."""
-    strategy, form = recipe.strategy, recipe.format
-    missing = form.needs - backend.can
-    if missing:
-        asks, offers = (", ".join(sorted(kind.__name__ for kind in kinds)) for kinds in (missing, backend.can))
-        _refuse(
-            recipe, f"it asks for {asks}; this backend answers {offers}", f"use a model and backend that answer {asks}"
-        )
-    if strategy.widest > form.widest:
-        given = f"the strategy shows {strategy.widest} documents at once, the format holds {form.widest}"
-        _refuse(recipe, given, "use a narrower strategy or a wider format")
-    if strategy.absolute and not form.absolute:
-        _refuse(
-            recipe,
-            "the strategy compares scores across prompts, the format's do not",
-            "use one that compares within a prompt",
-        )
-
-
-def _refuse(recipe: Recipe, given: str, remedy: str) -> None:
-    raise RecipeError(f"recipe {recipe.name!r} does not fit: {given}; {remedy}")

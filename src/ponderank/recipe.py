@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ponderank.contracts import Format, Strategy
+from ponderank.contracts import Backend, Format, Levelled, Strategy
 from ponderank.errors import RecipeError
 
 
@@ -39,9 +39,48 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], kinds: Iterable[type]) -> Recipe:
-        """The recipe that ``to_dict`` wrote; ``kinds`` are the classes its parts may be made of."""
+        """The recipe that ``to_dict`` wrote; ``kinds`` are the classes its parts may be made of.
+
+        Raises:
+            RecipeError: a field is missing or unknown, or a part's kind is; the message says which.
+        """
         known = {kind.__name__: kind for kind in kinds}
-        return cls(**{**values, "format": _read(values["format"], known), "strategy": _read(values["strategy"], known)})
+        parts = {name: _read(values[name], known) for name in ("format", "strategy") if name in values}
+        try:
+            return cls(**{**values, **parts})
+        except TypeError as error:
+            raise RecipeError(f"not a recipe: {error}") from error
+
+
+def check(recipe: Recipe, backend: Backend) -> None:
+    """Raise ``RecipeError`` if strategy, format and backend do not fit together; the message says what would.
+
+    A strategy that spends unevenly says how many ``levels`` it asks at; a backend that knows says how many it has.
+    """
+    strategy, form = recipe.strategy, recipe.format
+    missing = form.needs - backend.can
+    if missing:
+        asks, offers = (", ".join(sorted(kind.__name__ for kind in kinds)) for kinds in (missing, backend.can))
+        given = f"it asks for {asks}; this backend answers {offers or 'nothing'}"
+        _refuse(recipe, given, f"use a model and backend that answer {asks}")
+    if strategy.widest > form.widest:
+        given = f"the strategy shows {strategy.widest} documents at once, the format holds {form.widest}"
+        _refuse(recipe, given, "use a narrower strategy or a wider format")
+    if strategy.absolute and not form.absolute:
+        given = "the strategy compares scores across prompts, the format's do not compare"
+        _refuse(recipe, given, "use a strategy that compares within a prompt")
+    levels = getattr(strategy, "levels", 1)
+    if levels > 1 and not isinstance(form, Levelled):
+        given = f"the strategy asks at {levels} levels, the format has one"
+        _refuse(recipe, given, "use a strategy that asks in full, or a format with levels")
+    offered = getattr(backend, "levels", levels)
+    if levels > offered:
+        given = f"the strategy asks at {levels} levels, the model has {offered}"
+        _refuse(recipe, given, "use a model with early exits, or a strategy with fewer levels")
+
+
+def _refuse(recipe: Recipe, given: str, remedy: str) -> None:
+    raise RecipeError(f"recipe {recipe.name!r} does not fit: {given}; {remedy}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -65,7 +104,9 @@ def _part(part: Any) -> dict[str, Any]:
     return {"kind": type(part).__name__, **values}
 
 
-def _read(values: Mapping[str, Any], known: Mapping[str, type]) -> Any:
+def _read(values: Any, known: Mapping[str, type]) -> Any:
+    if not isinstance(values, Mapping):
+        raise RecipeError(f"a part is a mapping with its 'kind' ({', '.join(known)}); got {values!r}")
     kind = values.get("kind", "")
     if kind not in known:
         raise RecipeError(f"no part is named {kind!r}; {nearest(str(kind), known)}")
@@ -76,5 +117,5 @@ def _read(values: Mapping[str, Any], known: Mapping[str, type]) -> Any:
     }
     try:
         return known[kind](**fields)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise RecipeError(f"{kind}: {error}") from error

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from ponderank.backends.adapters import Shared
+from ponderank.background import Background
 from ponderank.contracts import Backend
 from ponderank.engine import Engine, Progress
 from ponderank.errors import BackendError, DataError
-from ponderank.recipe import Recipe
+from ponderank.recipe import Recipe, check
 from ponderank.recipes import find
-from ponderank.types import Candidates, Doc, Query, Ranking, Step, Usage
+from ponderank.types import Candidates, Doc, Group, Query, Ranking, Step, Usage
 
 TextLike = str | Mapping[str, Any] | Doc
 QueryLike = str | Mapping[str, Any] | Query
@@ -59,11 +59,10 @@ class Reranker:
             from ponderank.backends.cache import Cached
 
             self.backend = Cached(self.backend, cache)
-        Engine(self.recipe, self.backend)  # a recipe that does not fit is refused here, not at the first query
+        check(self.recipe, self.backend)  # here, not at the first query
         self._shared = Shared(self.backend)
-        self._inbox: queue.SimpleQueue[tuple[Candidates, Future[Ranking]] | None] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._background = Background(self._engine)
+        self._closed = False
 
     @property
     def fingerprint(self) -> str:
@@ -90,18 +89,16 @@ class Reranker:
     ) -> Iterator[Ranking]:
         """Rank many queries side by side; yields in input order, each as soon as it and those before it are done.
 
-        The input is read as there is room, never whole.
+        The input is read as there is room, never whole. What is unfinished when the iteration is left is dropped.
         """
-        early: dict[int, Ranking] = {}
-        due = 0
-        for index, ranking in self._engine(on_progress=on_progress).run(many):
-            early[index] = ranking
-            while due in early:
-                yield early.pop(due)
-                due += 1
+        with closing(self._engine(on_progress=on_progress).run(many, in_order=True)) as rankings:
+            for _, ranking in rankings:
+                yield ranking
 
     def _engine(self, recipe: Recipe | None = None, *, on_progress: Callable[[Progress], None] | None = None) -> Engine:
         """An engine of its own on the shared backend: threads and nested loops do not meet each other's tickets."""
+        if self._closed:
+            raise BackendError("this reranker is closed; make another")
         return Engine(recipe or self.recipe, self._shared.channel(), on_progress=on_progress)
 
     def dry_run(self, many: Iterable[Candidates]) -> Usage:
@@ -122,53 +119,29 @@ class Reranker:
         shown = ranking.top(k)
         recipe = replace(self.recipe, format=Evidence(), strategy=Pointwise())
         ((_, found),) = self._engine(recipe).run([Candidates(ranking.query, shown.docs)])
-        evidence = {ranking.order[step.group[0]]: step.judgement.evidence for step in found.trace}
-        trace = tuple(_with_evidence(step, evidence) for step in ranking.trace)
-        return replace(ranking, trace=trace, usage=ranking.usage + found.usage)
+        order = ranking.order or tuple(range(len(ranking)))
+        steps: dict[Group, Step] = {}
+        for step in found.trace:
+            group = (order[step.group[0]],)
+            steps[group] = replace(step, group=group)
+        latest = [_with_evidence(step, steps.pop(step.group, None)) for step in reversed(ranking.trace)]
+        trace = (*reversed(latest), *steps.values())  # a document never judged alone gets a step of its own
+        return replace(ranking, order=order, trace=trace, usage=ranking.usage + found.usage)
 
     def submit(self, query: QueryLike, docs: Sequence[TextLike]) -> Future[Ranking]:
-        """Rank in the background; what is submitted together shares the model's batches. Safe from any thread."""
-        future: Future[Ranking] = Future()
-        item = (candidates(query, docs), future)
-        with self._lock:
-            if self._worker is None or not self._worker.is_alive():
-                self._worker = threading.Thread(target=self._serve, name="ponderank-submit", daemon=True)
-                self._worker.start()
-            self._inbox.put(item)
-        return future
+        """Rank in the background; what is submitted together shares the model's batches. Safe from any thread.
 
-    def _serve(self) -> None:
-        """Admit what was submitted between the engine's steps; one bad answer fails those in flight, not the next."""
-        futures: dict[Future[Ranking], None] = {}
-        engine = self._engine()
-        while True:
-            while not futures or not self._inbox.empty():
-                item = self._inbox.get()
-                if item is None:
-                    for future in futures:
-                        future.cancel()
-                    return
-                if item[1].set_running_or_notify_cancel():
-                    futures[item[1]] = None
-                    engine.add(item[1], item[0])
-            try:
-                finished = engine.step()
-            except Exception as error:  # handed to those who wait, whatever it is
-                for future in futures:
-                    future.set_exception(error)
-                futures, engine = {}, self._engine()
-                continue
-            for key, ranking in finished:
-                done = cast("Future[Ranking]", key)
-                del futures[done]
-                done.set_result(ranking)
+        The future raises what went wrong with this ranking; others go on.
+        """
+        return self._background.submit(candidates(query, docs))
 
-    def close(self) -> None:
-        """End the background work and the backend. May be called twice."""
-        if self._worker is not None:
-            self._inbox.put(None)
-            self._worker.join()
-            self._worker = None
+    def close(self, *, finish: bool = True) -> None:
+        """End the background work and the backend. May be called twice.
+
+        What was submitted is finished first; with ``finish=False`` it is cancelled.
+        """
+        self._background.close(finish=finish)
+        self._closed = True
         self.backend.close()
 
     def __enter__(self) -> Reranker:
@@ -177,13 +150,13 @@ class Reranker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(finish=error is None)
 
 
-def _with_evidence(step: Step, evidence: Mapping[int, Any]) -> Step:
-    if len(step.group) != 1 or step.group[0] not in evidence:
-        return step
-    return replace(step, judgement=replace(step.judgement, evidence=evidence[step.group[0]]))
+def _with_evidence(step: Step, found: Step | None) -> Step:
+    return (
+        step if found is None else replace(step, judgement=replace(step.judgement, evidence=found.judgement.evidence))
+    )
 
 
 def load(model: str | Path, *, threads: int | None = None) -> Backend:
@@ -223,6 +196,9 @@ def candidates(query: QueryLike, docs: Sequence[TextLike]) -> Candidates:
     >>> candidates("q", ["a", {"id": "x", "text": "b"}]).docs[1].id
     'x'
     """
+    if isinstance(docs, str | bytes | Mapping | Doc):
+        raise DataError(f"docs is a single {type(docs).__name__}; give a list of texts, mappings or Docs")
+    docs = list(docs)
     made = tuple(document(doc, position) for position, doc in enumerate(docs))
     explicit: dict[str, int] = {}
     for position, (given, doc) in enumerate(zip(docs, made, strict=True)):

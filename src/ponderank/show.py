@@ -32,12 +32,12 @@ def html_table(ranking: Ranking) -> str:
             str(row["rank"]),
             f"{row['score']:.3f}",
             prob,
-            html.escape(row["id"]),
+            _escaped(row["id"]),
             marked(row["text"], row.get("evidence", [])),
         )
         rows.append("<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>")
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("rank", "score", "prob", "id", "text"))
-    return f"<p><b>{html.escape(ranking.query.text)}</b></p><table><tr>{head}</tr>{''.join(rows)}</table>"
+    return f"<p><b>{_escaped(ranking.query.text)}</b></p><table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def marked(text: str, evidence: list[dict[str, float]]) -> str:
@@ -45,9 +45,13 @@ def marked(text: str, evidence: list[dict[str, float]]) -> str:
     spans = merged([(int(e["start"]), int(e["end"])) for e in evidence])
     out, at = [], 0
     for start, end in spans:
-        out += [html.escape(text[at:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
+        out += [_escaped(text[at:start]), "<mark>", _escaped(text[start:end]), "</mark>"]
         at = end
-    return "".join(out) + html.escape(text[at:])
+    return "".join(out) + _escaped(text[at:])
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

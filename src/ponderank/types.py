@@ -6,13 +6,14 @@ Scores: higher is better, always. Token counts end in ``_tokens``, durations in 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 Flaw = Literal["truncated", "unparsed", "incomplete", "refused"]
-"""What was wrong with a judgement: ``truncated`` (the model saw only part of the document), ``unparsed``,
-``incomplete`` (cut off before its verdict), ``refused``."""
+"""What was wrong with a judgement: ``truncated`` (the model saw only part of the document), ``unparsed`` (no verdict or
+score could be read), ``incomplete`` (cut off before its verdict), ``refused``."""
 
 Group: TypeAlias = tuple[int, ...]
 """Indices of the candidates shown together in one judgement, first-stage order being 0, 1, 2, …"""
@@ -239,31 +240,38 @@ class Ranking:
         return flaws_of(self.trace)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One JSON-ready mapping a document: rank (from 1), id, score, prob, text, and title, flaw, evidence if any."""
+        """One JSON-ready mapping a document: rank (from 1), id, score, prob, text.
+
+        Where there is one also title, flaw, evidence, and the ``level`` of the last judgement if it was not the full one.
+        """
+        last = {step.group: step for step in self.trace if len(step.group) == 1}
         rows = []
         for rank, doc in enumerate(self.docs):
-            row: dict[str, Any] = {"rank": rank + 1, "id": doc.id, "score": self.scores[rank]}
-            row["prob"] = self.probs[rank] if self.probs else None
-            row["text"] = doc.text
+            prob = self.probs[rank] if self.probs else None
+            row: dict[str, Any] = {"rank": rank + 1, "id": doc.id}
+            row |= {"score": self.scores[rank], "prob": prob, "text": doc.text}
             if doc.title:
                 row["title"] = doc.title
-            judgement = self.judgement(rank) if self.order else None
-            if judgement and judgement.flaw:
-                row["flaw"] = judgement.flaw
-            if judgement and judgement.evidence:
-                row["evidence"] = [{"start": s.start, "end": s.end, "score": s.score} for s in judgement.evidence]
+            step = last.get((self.order[rank],)) if self.order else None
+            if step and step.judgement.flaw:
+                row["flaw"] = step.judgement.flaw
+            if step and step.level:
+                row["level"] = step.level
+            if step and step.judgement.evidence:
+                row["evidence"] = [{"start": s.start, "end": s.end, "score": s.score} for s in step.judgement.evidence]
             rows.append(row)
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """The query, the rows and the cost, ready for JSON."""
+        """The query, the rows and the cost, ready for JSON: a score that is not a finite number is None."""
         usage = {name: getattr(self.usage, name) for name in Usage.__dataclass_fields__}
         query = {"id": self.query.id, "text": self.query.text, "instruction": self.query.instruction}
-        return {"query": query, "results": self.rows(), "usage": usage, "flaws": self.flaws()}
+        return {"query": query, "results": _json_ready(self.rows()), "usage": usage, "flaws": self.flaws()}
 
     def to_jsonl(self) -> str:
-        """One line of JSON a document."""
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows())
+        """One line of JSON a document; lone surrogates, which no file can hold, as ``\\udXXX``, not-a-number as null."""
+        lines = (json.dumps(row, ensure_ascii=False) for row in _json_ready(self.rows()))
+        return "".join(line.encode("utf-8", "backslashreplace").decode() + "\n" for line in lines)
 
     def __str__(self) -> str:
         from ponderank.show import text_table
@@ -274,3 +282,12 @@ class Ranking:
         from ponderank.show import html_table
 
         return html_table(self)
+
+
+def _json_ready(value: Any) -> Any:
+    """The same with None for floats that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _json_ready(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_json_ready(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

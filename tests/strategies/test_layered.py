@@ -1,3 +1,5 @@
+import pytest
+
 from ponderank.strategies.layered import LayeredExit
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.types import Ask, Judgement
@@ -31,9 +33,36 @@ def test_the_hopeless_leave_and_rank_below_in_the_order_of_their_last_scores():
     assert sorted(range(4), key=lambda i: -scores[i]) == [2, 3, 1, 0]
 
 
-def test_nobody_leaves_when_all_fit_in_the_top_k():
-    asked, _ = drive(LayeredExit(k=4, margins=(0.0, 0.0)), [[1.0, 2.0], [1.0, 2.0], [5.0, 2.0]])
-    assert [len(round_) for round_ in asked] == [2, 2, 2]
+def test_when_all_fit_in_the_top_k_only_the_full_model_is_asked():
+    asked, scores = drive(LayeredExit(k=2, margins=(0.0, 0.0)), [[1.0, 2.0], [1.0, 2.0], [5.0, 2.0]])
+    assert asked == [[(0, 0), (0, 1)]]
+    assert scores == [1.0, 2.0]
+
+
+def test_levels_that_cannot_send_anybody_away_are_skipped():
+    asked, _ = drive(LayeredExit(k=1, margins=(0.0, 0.0)), [[1.0, 2.0], [1.0, 2.0], [5.0, 2.0]])
+    assert asked == [[(2, 0), (2, 1)], [(0, 0)]]
+
+
+def test_without_margins_it_is_pointwise():
+    assert drive(LayeredExit(k=1, margins=()), [[3.0, 1.0]]) == drive(Pointwise(), [[3.0, 1.0]])
+
+
+def test_not_a_number_at_an_exit_does_not_leave():
+    asked, scores = drive(LayeredExit(k=1, margins=(0.0,)), [[5.0, 2.0, 0.0], [float("nan"), 2.0, 1.0]])
+    assert asked[1] == [(0, 0), (0, 1)]
+    assert scores[2] < scores[1] < scores[0]
+
+
+def test_those_that_left_are_strictly_below_even_under_huge_scores():
+    _, scores = drive(LayeredExit(k=1, margins=(0.0,)), [[-1e30, 0.0, 0.0], [3.0, 2.0, 1.0]])
+    assert scores[2] < scores[1] < scores[0]
+
+
+@pytest.mark.parametrize(("k", "margins"), [(0, ()), (1, (-1.0,)), (1, (float("nan"),))])
+def test_impossible_settings_are_refused(k, margins):
+    with pytest.raises(ValueError, match="need k >= 1 and margins of 0 or more"):
+        LayeredExit(k=k, margins=margins)
 
 
 def test_priors_count_at_every_exit():

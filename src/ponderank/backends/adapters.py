@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from ponderank.contracts import Backend, Tokenizer
+from ponderank.contracts import Backend, Cancels, Tokenizer
+from ponderank.errors import BackendError
 from ponderank.types import Call, Classify, Prompt, Reply
 
 
@@ -49,10 +50,15 @@ class Batched:
         return self._tickets
 
     def step(self) -> list[tuple[int, Reply]]:
-        """Answer the oldest ``size`` calls."""
+        """Answer the oldest ``size`` calls; if ``fn`` raises, these are lost and the others wait on."""
         batch = [self._waiting.popleft() for _ in range(min(self.size, len(self._waiting)))]
         replies = self.fn([call for _, call in batch]) if batch else []
         return [(ticket, reply) for (ticket, _), reply in zip(batch, replies, strict=True)]
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls."""
+        gone = set(tickets)
+        self._waiting = deque(item for item in self._waiting if item[0] not in gone)
 
     def close(self) -> None:
         """Drop what waits."""
@@ -85,14 +91,29 @@ class Threaded:
         return self._tickets
 
     def step(self) -> list[tuple[int, Reply]]:
-        """Keep the workers busy and return what has finished; empty when nothing is queued."""
+        """Keep the workers busy and return what has finished; empty when nothing is queued.
+
+        Raises what ``fn`` raised, once for each call that failed; all others are answered.
+        """
         while self._waiting and len(self._running) < 4 * self.workers:
             ticket, call = self._waiting.popleft()
             self._running[self._pool.submit(self.fn, call)] = ticket
         if not self._running:
             return []
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        return [(self._running.pop(future), future.result()) for future in done]
+        done = [future for future in wait(self._running, return_when=FIRST_COMPLETED)[0] if future in self._running]
+        good = [future for future in done if future.exception() is None]
+        if done and not good:
+            del self._running[done[0]]
+            done[0].result()
+        return [(self._running.pop(future), future.result()) for future in good]
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls; those that a worker is at are finished in vain."""
+        gone = set(tickets)
+        self._waiting = deque(item for item in self._waiting if item[0] not in gone)
+        for future in [future for future, ticket in self._running.items() if ticket in gone]:
+            future.cancel()
+            del self._running[future]
 
     def close(self) -> None:
         """Stop the threads; calls not yet started are dropped."""
@@ -103,34 +124,58 @@ class Threaded:
 class Shared:
     """One backend for several engines and threads: each ``channel`` is a backend that is sent its own replies only.
 
-    Calls of all channels wait in the one backend together, so they share its batches.
+    Calls of all channels wait in the one backend together, so they share its batches. If the backend raises, each
+    channel that waits for a call is told, since whose was lost cannot be known.
     """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._lock = threading.Lock()
-        self._owner: dict[int, deque[tuple[int, Reply]]] = {}
+        self._lock = threading.RLock()  # an abandoned iterator may be collected, and cancel, in the middle of a step
+        self._owner: dict[int, _Channel] = {}
 
     def channel(self) -> _Channel:
         """A view of the backend; closing it closes nothing."""
         return _Channel(self)
 
-    def add(self, call: Call, box: deque[tuple[int, Reply]]) -> int:
-        """Queue a call whose reply goes to ``box``."""
+    def add(self, call: Call, channel: _Channel) -> int:
+        """Queue a call whose reply goes to ``channel``."""
         with self._lock:
             ticket = self.backend.add(call)
-            self._owner[ticket] = box
+            self._owner[ticket] = channel
             return ticket
 
-    def step(self, box: deque[tuple[int, Reply]]) -> list[tuple[int, Reply]]:
-        """What lies in ``box``; if nothing does, one step of the backend first."""
+    def step(self, channel: _Channel) -> list[tuple[int, Reply]]:
+        """What lies in the channel's box; if nothing does, one step of the backend first."""
         with self._lock:
-            if not box:
-                for ticket, reply in self.backend.step():
-                    self._owner.pop(ticket).append((ticket, reply))
-            replies = list(box)
-            box.clear()
+            if not channel.box and not channel.error:
+                self._step(channel)
+            if channel.error:
+                error, channel.error = channel.error, None
+                raise BackendError(f"a step shared with another ranking failed: {error}") from error
+            replies, channel.box = channel.box, []
             return replies
+
+    def _step(self, channel: _Channel) -> None:
+        try:
+            replies = self.backend.step()
+        except BaseException as error:  # raised on; the others must not wait for ever
+            for other in set(self._owner.values()) - {channel}:
+                other.error = error
+            raise
+        for ticket, reply in replies:
+            owner = self._owner.pop(ticket, None)  # None: cancelled
+            if owner is not None:
+                owner.box.append((ticket, reply))
+
+    def cancel(self, tickets: Collection[int], channel: _Channel) -> None:
+        """Drop a channel's calls."""
+        with self._lock:
+            for ticket in tickets:
+                self._owner.pop(ticket, None)
+            gone = set(tickets)
+            channel.box = [item for item in channel.box if item[0] not in gone]
+            if isinstance(self.backend, Cancels):
+                self.backend.cancel(tickets)
 
 
 class _Channel:
@@ -138,17 +183,24 @@ class _Channel:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._box: deque[tuple[int, Reply]] = deque()
+        self.box: list[tuple[int, Reply]] = []
+        self.error: BaseException | None = None
         backend = shared.backend
         self.can, self.fingerprint, self.tokenizer = backend.can, backend.fingerprint, backend.tokenizer
+        if hasattr(backend, "levels"):
+            self.levels = backend.levels
 
     def add(self, call: Call) -> int:
         """Queue a call."""
-        return self._shared.add(call, self._box)
+        return self._shared.add(call, self)
 
     def step(self) -> list[tuple[int, Reply]]:
         """This channel's replies."""
-        return self._shared.step(self._box)
+        return self._shared.step(self)
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls."""
+        self._shared.cancel(tickets, self)
 
     def close(self) -> None:
         """Nothing: the backend is shared."""

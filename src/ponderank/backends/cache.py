@@ -6,13 +6,18 @@ import hashlib
 import json
 import sqlite3
 from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ponderank.contracts import Backend, Tokenizer
+from ponderank.contracts import Backend, Cancels, Tokenizer
 from ponderank.errors import DataError
 from ponderank.types import Call, Reply, Usage
+
+_MARK = 0x504F4E44
+"""``application_id`` of our files: "POND"."""
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
 
@@ -22,17 +27,19 @@ class Cached:
 
     Replies are keyed by the backend's ``fingerprint`` and the call, so another model, length or file never meets them.
     Equal calls in flight are asked once. A reply from the file has ``usage.cached_tokens`` equal to its prompt tokens and
-    no seconds. Several processes may share a file.
+    no seconds; so does an equal call's that was in flight. Several processes may share a file.
 
     Raises:
-        DataError: the file is not a cache of ours.
+        DataError: the file is not a cache of ours, is damaged, or cannot be written; also later, from any method.
     """
 
     def __init__(self, backend: Backend, path: str | Path) -> None:
         self.backend, self.path = backend, Path(path)
         self.can, self.fingerprint = backend.can, backend.fingerprint
+        if hasattr(backend, "levels"):
+            self.levels = backend.levels
         self.hits = self.asked = 0
-        self._open()
+        self._file: sqlite3.Connection | None = self._open()
         self._known: deque[tuple[int, Reply]] = deque()
         self._waiting: dict[str, list[int]] = {}
         self._inner: dict[int, str] = {}
@@ -44,18 +51,30 @@ class Cached:
         """The backend's."""
         return self.backend.tokenizer
 
-    def _open(self) -> None:
-        try:
+    def _open(self) -> sqlite3.Connection:
+        with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
-            self._file.execute("PRAGMA journal_mode=WAL")
-            self._file.execute("PRAGMA synchronous=NORMAL")
-            self._file.execute(_SCHEMA)
-            self._file.execute("SELECT key, reply FROM replies LIMIT 1").fetchall()
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise DataError(
-                f"not a Ponderank cache: {error}; name another file or delete it", path=self.path
-            ) from error
+            file = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+            tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            (mark,) = file.execute("PRAGMA application_id").fetchone()
+            if tables - {"replies"} or mark not in (0, _MARK):
+                file.close()
+                raise DataError("this database is another program's; name another file", path=self.path)
+            file.execute("PRAGMA journal_mode=WAL")
+            file.execute("PRAGMA synchronous=NORMAL")
+            if mark != _MARK:
+                file.execute(f"PRAGMA application_id={_MARK}")
+            file.execute(_SCHEMA)
+            file.execute("SELECT key, reply FROM replies LIMIT 1").fetchall()
+            return file
+
+    @contextmanager
+    def _explained(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield getattr(self, "_file", None)  # type: ignore[misc]
+        except (sqlite3.Error, OSError) as error:
+            remedy = "name another file or delete it"
+            raise DataError(f"not a Ponderank cache that can be used: {error}; {remedy}", path=self.path) from error
 
     def add(self, call: Call) -> int:
         """Queue a call; it reaches the backend only if the file has no reply."""
@@ -64,8 +83,7 @@ class Cached:
         reply = self._read(key)
         if reply is not None:
             self.hits += 1
-            usage = replace(reply.usage, cached_tokens=reply.usage.prompt_tokens, seconds=0.0)
-            self._known.append((self._tickets, replace(reply, usage=usage)))
+            self._known.append((self._tickets, _free(reply)))
         elif key in self._waiting:
             self._waiting[key].append(self._tickets)
         else:
@@ -84,31 +102,49 @@ class Cached:
         for ticket, reply in self.backend.step():
             key = self._inner.pop(ticket)
             self._unwritten[key] = reply
-            done += [(outer, reply) for outer in self._waiting.pop(key)]
+            first, *others = self._waiting.pop(key)
+            done += [(first, reply), *((other, _free(reply)) for other in others)]
         self._write()  # before anybody sees them: what was answered is never asked again, even after a kill
         return done
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls; the backend's only when nobody else waits for them."""
+        gone = set(tickets)
+        self._known = deque(item for item in self._known if item[0] not in gone)
+        for key, waiting in list(self._waiting.items()):
+            self._waiting[key] = [ticket for ticket in waiting if ticket not in gone]
+        dropped = [inner for inner, key in self._inner.items() if not self._waiting[key]]
+        if isinstance(self.backend, Cancels):
+            self.backend.cancel(dropped)
+            for inner in dropped:
+                del self._waiting[self._inner.pop(inner)]
 
     def close(self) -> None:
         """Write what is unwritten, then close the file and the backend."""
         if self._file:
             self._write()
             self._file.close()
-            self._file = None  # type: ignore[assignment]
+            self._file = None
         self.backend.close()
 
     def _read(self, key: str) -> Reply | None:
         if key in self._unwritten:
             return self._unwritten[key]
-        row = self._file.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _reply(json.loads(row[0]))
+        with self._explained() as file:
+            row = file.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        try:
+            return None if row is None else _reply(json.loads(row[0]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"a reply in this cache is damaged: {error!r}; delete the file", path=self.path) from error
 
     def _write(self) -> None:
         if not self._unwritten:
             return
         rows = [(key, json.dumps(asdict(reply))) for key, reply in self._unwritten.items()]
-        self._file.execute("BEGIN IMMEDIATE")
-        self._file.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
-        self._file.execute("COMMIT")
+        with self._explained() as file:
+            file.execute("BEGIN IMMEDIATE")
+            file.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
+            file.execute("COMMIT")
         self._unwritten.clear()
 
 
@@ -116,6 +152,10 @@ def call_key(fingerprint: str, call: Call) -> str:
     """The cache key of a call to a model: SHA-256 of the fingerprint, the call's kind and its fields."""
     canonical = json.dumps([fingerprint, type(call).__name__, asdict(call)], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _free(reply: Reply) -> Reply:
+    return replace(reply, usage=replace(reply.usage, cached_tokens=reply.usage.prompt_tokens, seconds=0.0))
 
 
 def _reply(values: dict[str, Any]) -> Reply:

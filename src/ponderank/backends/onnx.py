@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,10 +65,12 @@ class OnnxClassifier:
             split = SplitRunner(folder, max_length)
             self.tokenizer, files = split.tokenizer, split.files
             self._run: Runner = split
+            self.levels = split.levels
         else:
             self.tokenizer = PairTokenizer.load(folder, max_length)
             path = _existing(folder, file)
             self._run, files = PairRunner(path, self.tokenizer), [path]
+            self.levels = 1
         self.fingerprint = fingerprint([*files, folder / "tokenizer.json"], {"max_length": self.tokenizer.max_length})
         self._work = Threaded(self._answer, self.threads)
 
@@ -83,6 +86,10 @@ class OnnxClassifier:
     def step(self) -> list[tuple[int, Reply]]:
         """Keep every core busy and return what has finished; empty when nothing is queued."""
         return self._work.step()
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls."""
+        self._work.cancel(tickets)
 
     def close(self) -> None:
         """Stop the threads; pairs not yet started are dropped."""

@@ -77,7 +77,7 @@ class SplitRunner:
         self.files = [folder / "graphs.json", *(folder / f"{name}.onnx" for name in names)]
         self.files += [p for p in (folder / "weights.bin",) if p.is_file()]
         self._session, self._folder = session, folder
-        self._sessions: dict[str, Any] = {}
+        self._sessions: dict[str, tuple[Any, list[str]]] = {}
         self._opening = threading.Lock()
         self._queries, self._pairs = Kept(32 << 20), Kept(96 << 20)
 
@@ -121,17 +121,15 @@ class SplitRunner:
         return kept
 
     def _run(self, name: str, inputs: dict[str, Any]) -> list[Any]:
-        graph = self._sessions.get(name)
-        if graph is None:
+        opened = self._sessions.get(name)
+        if opened is None:
             with self._opening:  # opened when first needed: a full run never loads the exits
-                graph = self._sessions.get(name) or self._session(self._folder / f"{name}.onnx")
-                self._sessions[name] = graph
-        wanted = self._inputs(graph)
-        return graph.run(None, {key: value for key, value in inputs.items() if key in wanted})  # type: ignore[no-any-return]
-
-    @staticmethod
-    def _inputs(graph: Any) -> set[str]:
-        return {i.name for i in graph.get_inputs()}
+                opened = self._sessions.get(name)
+                if opened is None:
+                    graph = self._session(self._folder / f"{name}.onnx")
+                    opened = self._sessions[name] = (graph, [i.name for i in graph.get_inputs()])
+        graph, wanted = opened
+        return graph.run(None, {key: inputs[key] for key in wanted})  # type: ignore[no-any-return]
 
 
 def _row(ids: list[int]) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ponderank.contracts import Dialogue, Tokenizer
+from ponderank.errors import BackendError
 from ponderank.formats.passages import Passages
-from ponderank.types import Call, Classify, Doc, Judgement, Query, Reply, Span
+from ponderank.types import Call, Classify, Doc, Flaw, Judgement, Query, Reply, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,9 @@ class CrossEncoder:
     One logit is the score itself, ``prob`` its sigmoid. Two logits (monoBERT) score as ``log P(relevant)``, the log-softmax
     of the second, in double precision; ``prob`` is its exponential.
 
-    ``passages`` splits documents longer than a passage and combines the passages' scores; a document within one passage
-    is one call either way. ``slope`` and ``intercept`` calibrate ``prob`` of a one-logit head:
-    ``sigmoid(slope * score + intercept)``.
+    ``passages`` splits texts longer than a passage and combines the passages' scores, each read behind the title; a text
+    within one passage is one call either way. The best passages are the evidence. ``slope`` and ``intercept`` calibrate
+    ``prob`` of a one-logit head: ``sigmoid(slope * score + intercept)``.
 
     Source: monoBERT (arXiv 1901.04085), scoring as pygaggle's ``MonoBERT``. Differs: instruction appended to the query
     after one space, as Rank1 and mteb join them; only the document is shortened (see ``backends.pairs``).
@@ -46,20 +47,22 @@ class CrossEncoder:
 
     def judge(self, query: Query, docs: Sequence[Doc], tokenizer: Tokenizer) -> Dialogue:
         """One round, one call a passage."""
-        text = docs[0].full_text
-        spans = self.passages.split(text) if self.passages else [(0, len(text))]
-        replies = yield [Classify(asked(query), text[start:end], self.level) for start, end in spans]
+        doc = docs[0]
+        spans = self.passages.split(doc.text) if self.passages else [(0, len(doc.text))]
+        query_text = asked(query)
+        texts = [replace(doc, text=doc.text[start:end]).full_text for start, end in spans]
+        replies = yield [Classify(query_text, text, self.level) for text in texts]
         scores = [_score(reply) for reply in replies]
-        score = scores[0] if len(scores) == 1 else self.passages.combine(scores)  # type: ignore[union-attr]
-        evidence: tuple[Span, ...] = ()
-        if len(spans) > 1:
-            ordered = sorted(range(len(spans)), key=lambda i: (-scores[i], i))
-            evidence = tuple(Span(*spans[i], scores[i]) for i in ordered[:3])
-        truncated = any(reply.finish == "truncated" for reply in replies)
-        prob = (
-            math.exp(min(score, 0.0)) if len(replies[0].scores) == 2 else sigmoid(self.slope * score + self.intercept)
-        )
-        return Judgement((score,), (prob,), evidence=evidence, flaw="truncated" if truncated else None)
+        score = self.passages.combine(scores) if self.passages else scores[0]
+        flaw: Flaw | None = "truncated" if any(reply.finish == "truncated" for reply in replies) else None
+        two = len(replies[0].scores) == 2
+        prob = math.exp(min(score, 0.0)) if two else sigmoid(self.slope * score + self.intercept)
+        return Judgement((score,), (prob,), evidence=_best(spans, scores) if len(spans) > 1 else (), flaw=flaw)
+
+
+def _best(spans: Sequence[tuple[int, int]], scores: Sequence[float], keep: int = 3) -> tuple[Span, ...]:
+    order = sorted(range(len(spans)), key=lambda i: (-scores[i], i))
+    return tuple(Span(*spans[i], scores[i]) for i in order[:keep])
 
 
 def asked(query: Query) -> str:
@@ -70,6 +73,8 @@ def asked(query: Query) -> str:
 
 
 def _score(reply: Reply) -> float:
+    if len(reply.scores) not in (1, 2):
+        raise BackendError(f"the model's head has {len(reply.scores)} logits; a reranker has one, or two (no, yes)")
     if len(reply.scores) == 2:
         no, yes = reply.scores
         return -_softplus(no - yes)  # log softmax, exact where the probability rounds to 0 or 1
@@ -86,4 +91,6 @@ def sigmoid(x: float) -> float:
     >>> sigmoid(-1000.0), sigmoid(0.0)
     (0.0, 0.5)
     """
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x)) if x > -700 else 0.0
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    return 0.0 if x <= -700 else math.exp(x) / (1 + math.exp(x))

@@ -15,9 +15,10 @@ _WORD = re.compile(r"\S+")
 class Passages:
     """Passages of ``length`` words, one every ``stride`` words.
 
-    ``combine``: ``"max"`` (MaxP), ``"first"`` (FirstP), ``"mean"`` (MeanP), ``"kmaxavg"`` (mean of the ``k`` best).
+    ``aggregate``: ``"max"`` (MaxP), ``"first"`` (FirstP), ``"mean"`` (MeanP), ``"kmaxavg"`` (mean of the ``k`` best).
 
-    Source: MaxP and FirstP, Dai and Callan (arXiv 1905.09217: 150 words, stride 75); kMaxAvgP, Xu et al. (CEDR line).
+    Source: MaxP and FirstP, Dai and Callan (arXiv 1905.09217: 150 words, stride 75, the title before each); kMaxAvgP,
+    Xu et al. (CEDR line).
     Differs: words are runs without white space; the last passage ends with the document.
 
     >>> Passages(length=2, stride=1).split("a b c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from ponderank.contracts import Dialogue, Tokenizer
 from ponderank.formats.classify import asked
 from ponderank.types import Call, Classify, Doc, Judgement, Query, Span
 
-_END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|[。！？]+|\n\s*\n|\n(?=\s*[-*•])")
+_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s)|[。！？]+|\n\s*\n|\n(?=\s*[-*•])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|al|Fig|No|Nos|pp|vol|approx|ca|cf|Inc|Ltd|Co|Corp|U\.S|U\.K))\.$"
 )
+_LOOK = 16
 _LONGEST = 600
 """Characters after which a text without sentence ends is cut at white space, so that evidence stays readable."""
 
@@ -28,10 +30,10 @@ def sentences(text: str) -> list[tuple[int, int]]:
     spans, start = [], 0
     for match in _END.finditer(text):
         end = match.end()
-        following = text[end:].lstrip()[:1] if match.group().strip() else ""
-        if match.group().startswith(".") and (
-            _ABBREVIATION.search(text[start : match.start() + 1]) or following.islower()
-        ):
+        # bounded look-around: a long text costs time in proportion to its length
+        before = text[max(start, match.start() - _LOOK) : match.start() + 1]
+        following = text[end : end + _LOOK].lstrip()[:1]
+        if match.group().startswith(".") and (_ABBREVIATION.search(before) or following.islower()):
             continue
         spans.append((start, end))
         start = end
@@ -55,28 +57,39 @@ def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Which sentences of a document answer the query: each sentence scored alone by the cross-encoder, best first.
+    """Which sentences of a document answer the query: each scored by the cross-encoder without the others, best first.
 
-    Offsets are code points of ``Doc.text``. At most ``keep`` spans, and only those within ``within`` (score units) of the
-    best; at most ``most`` sentences are asked.
+    A sentence of at most ``short`` characters ("Yes.", a heading) says little alone: it is also scored together with
+    each of its neighbours. Spans do not overlap; their offsets are code points of ``Doc.text``. At most ``keep`` are
+    given, and only those within ``within`` (score units) of the best; the first ``most`` sentences are asked about.
     """
 
     keep: int = 3
     within: float = 3.0
     most: int = 64
+    short: int = 20
 
     widest = 1
     absolute = True
     needs: frozenset[type[Call]] = field(default=frozenset({Classify}), init=False, repr=False, compare=False)
 
     def judge(self, query: Query, docs: Sequence[Doc], tokenizer: Tokenizer) -> Dialogue:
-        """One round, one call a sentence."""
+        """One round, one call a sentence or pair of sentences."""
         text = docs[0].text
-        spans = sentences(text)[: self.most]
-        replies = yield [Classify(asked(query), text[start:end]) for start, end in spans]
+        spans = self._asked(sentences(text)[: self.most])
         if not spans:
             return Judgement((0.0,))
+        replies = yield [Classify(asked(query), text[start:end]) for start, end in spans]
         scores = [reply.scores[-1] - (reply.scores[0] if len(reply.scores) == 2 else 0.0) for reply in replies]
         order = sorted(range(len(spans)), key=lambda i: (-scores[i], i))
-        best = [i for i in order[: self.keep] if scores[i] >= scores[order[0]] - self.within]
-        return Judgement((scores[order[0]],), evidence=tuple(Span(*spans[i], scores[i]) for i in best))
+        best: list[Span] = []
+        for i in order:
+            start, end = spans[i]
+            apart = all(end <= span.start or span.end <= start for span in best)
+            if apart and len(best) < self.keep and scores[i] >= scores[order[0]] - self.within:
+                best.append(Span(start, end, scores[i]))
+        return Judgement((scores[order[0]],), evidence=tuple(best))
+
+    def _asked(self, alone: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        pairs = itertools.pairwise(alone)
+        return alone + [(a[0], b[1]) for a, b in pairs if min(a[1] - a[0], b[1] - b[0]) <= self.short]

@@ -82,7 +82,9 @@ def evaluate(qrels: Qrels, runs: Mapping[str, Run], measures: Sequence[str] = DE
     if not qrels:
         raise DataError("no judgements: the qrels are empty")
     return {
-        name: {measure: sum(values.values()) / len(values) for measure, values in per_query(qrels, run, measures).items()}
+        name: {
+            measure: sum(values.values()) / len(values) for measure, values in per_query(qrels, run, measures).items()
+        }
         for name, run in runs.items()
     }
 

@@ -8,14 +8,14 @@ from ponderank.recipe import Recipe
 from ponderank.strategies.layered import LayeredExit
 from ponderank.strategies.pointwise import Pointwise
 
-_LONG = Passages(length=180, stride=120)
+_LONG = Passages(length=160, stride=120)
 _MONOBERT = "monoBERT, arXiv 1901.04085"
 
 RECIPES = (
-    Recipe("default", "embedded", CrossEncoder(_LONG), Pointwise(prior_weight=1.0), _MONOBERT,
+    Recipe("default", "embedded", CrossEncoder(_LONG), Pointwise(prior_weight=0.75), _MONOBERT,
            "the embedded model, with the first stage's scores where they are known"),
     Recipe("default-alone", "embedded", CrossEncoder(_LONG), Pointwise(), _MONOBERT, "the embedded model's own scores"),
-    Recipe("default-fast", "embedded", CrossEncoder(_LONG), LayeredExit(k=10, margins=(2.0, 1.0), prior_weight=1.0), _MONOBERT,
+    Recipe("default-fast", "embedded", CrossEncoder(_LONG), LayeredExit(k=10, margins=(2.0, 1.0), prior_weight=0.75), _MONOBERT,
            "candidates that cannot reach the top 10 leave after a few layers"),
     Recipe("monobert-large", "castorini/monobert-large-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),
     Recipe("monobert-base", "nboost/pt-bert-base-uncased-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ponderank.contracts import Plan
@@ -18,6 +19,8 @@ class LayeredExit:
     score. After an exit, a candidate leaves if its score plus the margin
     is below the k-th largest score minus the margin: with true bounds the top k is that of the full model. Those that
     left rank below all that stayed, in the order of their last scores.
+
+    Where as few as ``k`` are left, nobody can leave any more and the full model is asked at once.
 
     ``prior_weight`` as in ``Pointwise``; the first stage's scores count at every exit.
 
@@ -35,6 +38,15 @@ class LayeredExit:
 
     widest = 1
 
+    def __post_init__(self) -> None:
+        if self.k < 1 or not all(margin >= 0 for margin in self.margins):
+            raise ValueError(f"k {self.k}, margins {self.margins}: need k >= 1 and margins of 0 or more")
+
+    @property
+    def levels(self) -> int:
+        """How many levels it asks at, the full model included."""
+        return len(self.margins) + 1
+
     @property
     def absolute(self) -> bool:
         """Scores of different prompts are compared."""
@@ -48,21 +60,28 @@ class LayeredExit:
         alive: list[int] = list(range(n))
         left: list[list[int]] = []
         current: dict[int, float] = {}
-        for step, level in enumerate(range(len(self.margins), -1, -1)):
+        for level in range(len(self.margins), -1, -1):
+            if level and len(alive) <= self.k:
+                continue
             judgements = yield [Ask((i,), level) for i in alive]
             current = {i: j.scores[0] + offset[i] for i, j in zip(alive, judgements, strict=True)}
-            if level > 0 and len(alive) > self.k:
-                bar = sorted(current.values(), reverse=True)[self.k - 1] - 2 * self.margins[step]
-                left.append(sorted((i for i in alive if current[i] < bar), key=lambda i: (-current[i], i)))
-                alive = [i for i in alive if current[i] >= bar]
+            if level:
+                bar = _kth_largest(current.values(), self.k) - 2 * self.margins[len(self.margins) - level]
+                leavers = [i for i in alive if current[i] < bar]  # not-a-number stays: nothing shows that it must leave
+                left.append(sorted(leavers, key=lambda i: (-current[i], i)))
+                alive = [i for i in alive if not current[i] < bar]
         return _below(n, {i: current[i] for i in alive}, left)
+
+
+def _kth_largest(scores: Iterable[float], k: int) -> float:
+    return sorted((-math.inf if math.isnan(score) else score for score in scores), reverse=True)[k - 1]
 
 
 def _below(n: int, scores: dict[int, float], left: list[list[int]]) -> list[float]:
     """Scores ``[n]``: those that left get values one by one under the worst that stayed, latest leavers first."""
-    floor = min(scores.values(), default=0.0)
+    floor = min((score for score in scores.values() if math.isfinite(score)), default=0.0)
     for leavers in reversed(left):
         for i in leavers:
-            floor -= 1.0
+            floor -= max(1.0, abs(floor) * 1e-9)  # a step that is still felt where scores are huge
             scores[i] = floor
     return [scores[i] for i in range(n)]

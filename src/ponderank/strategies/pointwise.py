@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 
 from ponderank.contracts import Plan
 
@@ -57,9 +57,16 @@ def interpolate(scores: Sequence[float], priors: Sequence[float] | None, weight:
 def standardised(values: Sequence[float]) -> list[float]:
     """Zero mean, unit deviation; all zeros where nothing varies.
 
+    Infinite values count as the nearest finite one, not-a-number as the lowest.
+
     >>> standardised([1.0, 3.0])
     [-1.0, 1.0]
     """
-    spread = pstdev(values)
-    mean = fmean(values)
-    return [(value - mean) / spread if spread > 1e-12 else 0.0 for value in values]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return [0.0] * len(values)
+    low, high = min(finite), max(finite)
+    values = [min(max(value, low), high) if value == value else low for value in values]
+    mean = math.fsum(value / len(values) for value in values)
+    spread = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values))
+    return [(value - mean) / spread if 1e-12 < spread < math.inf else 0.0 for value in values]
