@@ -21,6 +21,9 @@ class Oracle:
         relevance: a score for each text, or a function of query and text.
         seed: with a seed replies come back one at a time, in an order that the seed decides.
         noise: standard deviation of what is added to each score; the same for the same pair and seed.
+
+    Raises:
+        BackendError: a text whose relevance it was not told.
     """
 
     can: frozenset[type[Call]] = frozenset({Classify})
@@ -61,6 +64,8 @@ class Oracle:
 
     def _reply(self, call: Classify) -> Reply:
         known = self.relevance
+        if not callable(known) and call.text not in known:
+            raise BackendError(f"the oracle knows no relevance of {call.text!r}")
         score = known(call.query, call.text) if callable(known) else known[call.text]
         if self.noise:
             score += random.Random(f"{self.seed}|{call.query}|{call.text}").gauss(0.0, self.noise)
@@ -162,9 +167,8 @@ class Counting:
 
     def _neutral(self, call: Call) -> Reply:
         if isinstance(call, Classify):
-            pair = getattr(
-                self.tokenizer, "pair_tokens", None
-            )  # what the model would read, special tokens and cuts included
+            # what the model would read, special tokens and cuts included
+            pair = getattr(self.tokenizer, "pair_tokens", None)
             count = self.tokenizer.count
             tokens = pair(call.query, call.text) if pair else count(call.query) + count(call.text)
             return Reply(scores=(0.0,), usage=Usage(calls=1, prompt_tokens=tokens))
