@@ -3,6 +3,7 @@ import pytest
 from ponderank import Candidates, Doc, Engine, Query, Recipe, RecipeError
 from ponderank.backends.testing import Oracle, Scripted
 from ponderank.formats.classify import CrossEncoder
+from ponderank.formats.sentences import Evidence
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.types import Ask, Classify, Judgement, Reply, Usage
 
@@ -116,3 +117,96 @@ def test_a_judgement_goes_back_in_the_order_asked():
     assert [j.scores for j in seen] == [(1.5,), (0.5,)]
     assert all(isinstance(j, Judgement) for j in seen)
     assert backend.asked == [Classify("q", "text 1"), Classify("q", "text 0")]
+
+
+def test_results_come_as_they_end_or_in_input_order():
+    sizes = [3, 0, 2]
+    many = [candidates(n, f"q{i}") for i, n in enumerate(sizes)]
+    recipe = Recipe("r", "none", CrossEncoder(), Pointwise())
+    as_ended = [index for index, _ in Engine(recipe, Oracle(lambda *_: 0.0, seed=1)).run(many)]
+    in_order = [index for index, _ in Engine(recipe, Oracle(lambda *_: 0.0, seed=1)).run(many, in_order=True)]
+    assert as_ended[0] == 1
+    assert in_order == [0, 1, 2]
+
+
+def test_a_straggler_does_not_let_the_rest_of_the_input_in():
+    """In input order, what is finished and waits for its turn counts as held."""
+
+    class Stuck(Oracle):
+        def step(self):
+            easy = [item for item in self._waiting if item[1].query != "q0"]
+            hard = [item for item in self._waiting if item[1].query == "q0"]
+            self._waiting, kept = (easy, hard) if easy else (hard, [])
+            replies = super().step()
+            self._waiting += kept
+            return replies
+
+    taken = []
+
+    def source():
+        for i in range(50):
+            taken.append(i)
+            yield candidates(1, f"q{i}")
+
+    results = Engine(Recipe("r", "none", CrossEncoder(), Pointwise()), Stuck(lambda *_: 0.0)).run(
+        source(), ahead=4, in_order=True
+    )
+    assert next(results)[0] == 0
+    assert len(taken) == 4
+    assert [index for index, _ in results] == list(range(1, 50))
+
+
+def test_leaving_early_cancels_what_was_asked():
+    class Cancelling(Oracle):
+        cancelled = ()
+
+        def cancel(self, tickets):
+            self.cancelled = sorted(tickets)
+
+    backend = Cancelling(lambda *_: 0.0, seed=0)
+    results = Engine(Recipe("r", "none", CrossEncoder(), Pointwise()), backend).run(
+        candidates(2, f"q{i}") for i in range(5)
+    )
+    next(results)
+    results.close()
+    assert 0 < len(backend.cancelled) < 10
+
+
+def test_a_score_that_is_no_number_is_a_flaw():
+    backend = Scripted([Reply(scores=(float("nan"),)), Reply(scores=(1.0,))])
+    ((_, ranking),) = Engine(Recipe("r", "none", CrossEncoder(), Pointwise()), backend).run([candidates(2)])
+    assert ranking.flaws() == {"unparsed": 1}
+    assert ranking.rows()[1]["flaw"] == "unparsed"
+
+
+def test_a_strategy_that_loses_a_document_is_refused():
+    class Short(Ladder):
+        def plan(self, n, priors=None):
+            yield []
+            return [0.0]
+
+    with pytest.raises(RecipeError, match="gave 1 scores for 3 documents"):
+        list(Engine(Recipe("r", "none", CrossEncoder(), Short(0)), Scripted([])).run([candidates(3)]))
+
+
+def test_an_undeclared_level_is_refused_when_the_format_has_none():
+    class Deep(Ladder):
+        def plan(self, n, priors=None):
+            yield [Ask((0,), level=1)]
+            return [0.0] * n
+
+    with pytest.raises(RecipeError, match="asks at level 1; its format has level 0 only"):
+        list(Engine(Recipe("r", "none", Evidence(), Deep(0)), Oracle({})).run([candidates(1)]))
+
+
+@pytest.mark.parametrize(("many", "total"), [([candidates(1)], 1), (iter([candidates(1)]), None)])
+def test_progress_knows_the_total_where_the_input_has_a_length(many, total):
+    told = []
+    recipe = Recipe("r", "none", CrossEncoder(), Pointwise())
+    list(Engine(recipe, Oracle(lambda *_: 0.0), on_progress=told.append).run(many))
+    assert told[-1].total == total
+    assert told[-1].seconds >= told[0].seconds >= 0
+
+
+def test_no_queries_is_no_rankings():
+    assert list(Engine(Recipe("r", "none", CrossEncoder(), Pointwise()), Scripted([])).run([])) == []

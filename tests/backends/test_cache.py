@@ -1,17 +1,20 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 
-from ponderank import DataError, Recipe, Reranker
+from ponderank import BackendError, DataError, Recipe, Reranker
+from ponderank.backends.adapters import Batched
 from ponderank.backends.cache import Cached, call_key
 from ponderank.backends.testing import Oracle
 from ponderank.formats.classify import CrossEncoder
 from ponderank.strategies.pointwise import Pointwise
-from ponderank.types import Classify
+from ponderank.types import Classify, Reply
 
 ALONE = Recipe("alone", "none", CrossEncoder(), Pointwise())
 
@@ -87,4 +90,98 @@ def test_a_kill_loses_no_answered_call(tmp_path):
     for i in range(1000):
         cached.add(Classify("q", str(i)))
     assert cached.hits >= seen >= 40
+    cached.close()
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "users.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE users (name)")
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"users\.db: this database is another program's"):
+        Cached(Oracle({}), path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_reply_names_the_file_and_the_remedy(tmp_path):
+    path = tmp_path / "c.sqlite"
+    with Reranker(ALONE, backend=Oracle(lambda q, t: 1.0), cache=path) as reranker:
+        reranker.rank("q", ["a"])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE replies SET reply = '{\"text\"'")
+        file.commit()
+    with (
+        Reranker(ALONE, backend=Oracle(lambda q, t: 1.0), cache=path) as reranker,
+        pytest.raises(DataError, match=r"c\.sqlite: a reply in this cache is damaged: .*; delete the file"),
+    ):
+        reranker.rank("q", ["a"])
+
+
+def test_two_processes_worth_of_caches_share_a_file(tmp_path):
+    path = tmp_path / "c.sqlite"
+    backends = [Oracle(lambda q, t: 1.0), Oracle(lambda q, t: 1.0)]
+    one, two = (Cached(backend, path) for backend in backends)
+    for i in range(20):
+        for cached in (one, two):
+            cached.add(Classify("q", str(i)))
+            cached.step()
+    assert (one.asked, two.asked, two.hits) == (20, 0, 20)
+    one.close()
+    two.close()
+
+
+def test_a_reply_from_the_file_costs_no_time_and_its_tokens_are_cached(tmp_path):
+    cached = Cached(Oracle(lambda q, t: 1.0), tmp_path / "c.sqlite")
+    usages = []
+    for _ in range(2):
+        cached.add(Classify("one", "two three"))
+        usages += [reply.usage for _, reply in cached.step()]
+    assert [(u.prompt_tokens, u.cached_tokens) for u in usages] == [(3, 0), (3, 3)]
+    cached.close()
+
+
+def test_a_call_that_somebody_still_waits_for_is_not_cancelled(tmp_path):
+    cached = Cached(Batched(lambda calls: [Reply(scores=(1.0,)) for _ in calls], size=9), tmp_path / "c.sqlite")
+    first, second, alone = (
+        cached.add(Classify("q", "a")),
+        cached.add(Classify("q", "a")),
+        cached.add(Classify("q", "b")),
+    )
+    cached.cancel([first, alone])
+    assert [ticket for ticket, _ in cached.step()] == [second]
+    assert cached.step() == []
+    again = cached.add(Classify("q", "b"))
+    assert [ticket for ticket, _ in cached.step()] == [again]
+    cached.close()
+
+
+def test_a_cancelled_call_is_kept_all_the_same_when_the_backend_cannot_drop_it(tmp_path):
+    backend = Oracle(lambda q, t: 1.0)
+    cached = Cached(backend, tmp_path / "c.sqlite")
+    cached.cancel([cached.add(Classify("q", "a"))])
+    assert cached.step() == []
+    cached.add(Classify("q", "a"))
+    assert cached.hits == 1
+    cached.close()
+
+
+def test_a_lost_call_is_asked_again_when_it_is_wanted_again(tmp_path):
+    """A backend that fails a batch and cannot drop calls: whoever gives up cancels, and a new call starts anew."""
+    failures = [True]
+
+    class Failing(Oracle):
+        def step(self):
+            if self._waiting and failures:
+                failures.pop()
+                self._waiting.clear()
+                raise BackendError("broken")
+            return super().step()
+
+    cached = Cached(Failing(lambda q, t: 1.0), tmp_path / "c.sqlite")
+    lost = cached.add(Classify("q", "a"))
+    with pytest.raises(BackendError, match="broken"):
+        cached.step()
+    cached.cancel([lost])
+    again = cached.add(Classify("q", "a"))
+    assert [ticket for ticket, _ in cached.step()] == [again]
     cached.close()

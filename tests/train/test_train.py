@@ -28,7 +28,15 @@ def collection(tmp_path):
 
 
 def write(tmp_path, start, collection, **training):
-    settings = {"loss": "BinaryCrossEntropyLoss", "steps": 6, "save_every": 2, "evaluate_every": 2, "seed": 1, "threads": 1, **training}
+    settings = {
+        "loss": "BinaryCrossEntropyLoss",
+        "steps": 6,
+        "save_every": 2,
+        "evaluate_every": 2,
+        "seed": 1,
+        "threads": 1,
+        **training,
+    }
     labels = 2 if settings["loss"] == "CrossEntropyLoss" else 1
     text = f'[model]\nstart = "{start}"\nlabels = {labels}\nmax_length = 64\n[[data]]\nfolder = "{collection}"\n'
     text += "[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[training]\n"

@@ -98,12 +98,12 @@ class Cached:
             known = list(self._known)
             self._known.clear()
             return known
-        done = []
+        done: list[tuple[int, Reply]] = []
         for ticket, reply in self.backend.step():
             key = self._inner.pop(ticket)
             self._unwritten[key] = reply
-            first, *others = self._waiting.pop(key)
-            done += [(first, reply), *((other, _free(reply)) for other in others)]
+            for number, outer in enumerate(self._waiting.pop(key, ())):  # nobody, when all were cancelled
+                done.append((outer, _free(reply) if number else reply))
         self._write()  # before anybody sees them: what was answered is never asked again, even after a kill
         return done
 
@@ -111,13 +111,13 @@ class Cached:
         """Drop these calls; the backend's only when nobody else waits for them."""
         gone = set(tickets)
         self._known = deque(item for item in self._known if item[0] not in gone)
-        for key, waiting in list(self._waiting.items()):
-            self._waiting[key] = [ticket for ticket in waiting if ticket not in gone]
-        dropped = [inner for inner, key in self._inner.items() if not self._waiting[key]]
+        left = {key: [ticket for ticket in waiting if ticket not in gone] for key, waiting in self._waiting.items()}
+        self._waiting = {key: waiting for key, waiting in left.items() if waiting}
+        dropped = [inner for inner, key in self._inner.items() if key not in self._waiting]
         if isinstance(self.backend, Cancels):
             self.backend.cancel(dropped)
             for inner in dropped:
-                del self._waiting[self._inner.pop(inner)]
+                del self._inner[inner]
 
     def close(self) -> None:
         """Write what is unwritten, then close the file and the backend."""

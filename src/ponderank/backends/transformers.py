@@ -7,6 +7,7 @@ and run in batches of similar length under a budget of padded tokens.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class TorchClassifier:
             raise DataError(
                 f"the model has {labels} labels; a reranker has one (relevance) or two (no, yes)", path=folder
             )
+        self.levels = len(self.model.config.exits) if self.model.config.model_type == "split-bert" else 1
         self.batch_tokens = batch_tokens
         settings = {"max_length": self.tokenizer.max_length, "device": self.device.type}
         self.fingerprint = "torch:" + fingerprint([*weights[:1], folder / "tokenizer.json"], settings).split(":")[1]
@@ -121,6 +123,12 @@ class TorchClassifier:
             table = out.hidden_states[0].double()
             return [[float(row[-1 - pair.call.level])] for row, pair in zip(table, batch, strict=True)]
         return [[float(x) for x in row] for row in out.logits.double()]
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls."""
+        gone = set(tickets)
+        self._waiting = [item for item in self._waiting if item[0] not in gone]
+        self._sorted = [pair for pair in self._sorted if pair.ticket not in gone]
 
     def close(self) -> None:
         """Drop what waits, and the model."""
