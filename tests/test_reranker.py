@@ -1,15 +1,19 @@
+import json
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from ponderank import DataError, Doc, Query, Recipe, RecipeError, Reranker
+from ponderank import Candidates, DataError, Doc, Query, Ranking, Recipe, RecipeError, Reranker, Usage
+from ponderank.backends.adapters import Batched
 from ponderank.backends.testing import Oracle
 from ponderank.errors import BackendError
 from ponderank.formats.classify import CrossEncoder
 from ponderank.recipes import KINDS, RECIPES, find
+from ponderank.strategies.layered import LayeredExit
 from ponderank.strategies.pointwise import Pointwise
+from ponderank.types import Reply
 
 ALONE = Recipe("alone", "none", CrossEncoder(), Pointwise())
 
@@ -131,3 +135,78 @@ def test_a_mapping_lists_evidence_with_offsets_into_the_text(embedded):
 
 def test_the_notebook_table_escapes_documents(embedded):
     assert "<script>" not in embedded.rank("q", ["<script>alert(1)</script>"])._repr_html_()
+
+
+@pytest.mark.parametrize("docs", ["one text", {"text": "a"}, Doc("d", "a"), b"bytes"])
+def test_a_single_text_in_place_of_a_list_is_refused(docs):
+    with pytest.raises(DataError, match=r"docs is a single \w+; give a list"):
+        Reranker(ALONE, backend=by_length()).rank("q", docs)
+
+
+def test_documents_may_come_from_an_iterator():
+    with Reranker(ALONE, backend=by_length()) as reranker:
+        assert reranker.rank("q", (text for text in ("a", "bb"))).order == (1, 0)
+
+
+def test_a_closed_reranker_says_so():
+    reranker = Reranker(ALONE, backend=by_length())
+    reranker.close()
+    for ask in (lambda: reranker.rank("q", ["a"]), lambda: reranker.submit("q", ["a"])):
+        with pytest.raises(BackendError, match="closed; make another"):
+            ask()
+
+
+def test_leaving_the_loop_drops_what_was_asked():
+    """What nobody waits for is not worked off before the next ranking."""
+    seen = []
+
+    def answers(calls):
+        seen.extend(call.query for call in calls)
+        return [Reply(scores=(0.0,)) for _ in calls]
+
+    with Reranker(ALONE, backend=Batched(answers, size=1)) as reranker:
+        many = [reranker.rank(f"q{i}", ["a"]).candidates() for i in range(50)]
+        seen.clear()
+        for _ in reranker.rank_many(many):
+            break
+        reranker.rank("next", ["a"])
+    assert seen == ["q0", "next"]
+
+
+def test_a_dry_run_counts_the_calls_and_tokens_of_the_real_run(embedded):
+    long = "The sky is blue on most days. " * 80
+    many = [Candidates(Query(name, f"what about {name}?"), (Doc("a", "short"), Doc("b", long))) for name in ("x", "y")]
+    counted = embedded.dry_run(many)
+    spent = sum((ranking.usage for ranking in embedded.rank_many(many)), Usage())
+    assert (counted.calls, counted.prompt_tokens) == (spent.calls, spent.prompt_tokens)
+    assert counted.calls > 4
+
+
+def test_evidence_of_documents_never_judged_alone_gets_a_step_of_its_own():
+    judged_together = Ranking(Query("q", "q"), (Doc("1", "Aa."), Doc("0", "B.")), (2.0, 1.0), order=(1, 0))
+    with Reranker(ALONE, backend=by_length()) as reranker:
+        rows = reranker.explain(judged_together, 1).rows()
+    assert rows[0]["evidence"] == [{"start": 0, "end": 3, "score": 3.0}]
+    assert "evidence" not in rows[1]
+
+
+def test_json_has_no_word_that_is_not_json():
+    ranking = Ranking(Query("q", "q"), (Doc("0", "a\ud800\u2028"),), (float("nan"),), (None,), (0,))
+    (line,) = ranking.to_jsonl().encode("utf-8").decode().split("\n")[:-1]
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        "rank": 1, "id": "0", "score": None, "prob": None, "text": "a\ud800\u2028"
+    }  # fmt: skip
+    assert json.dumps(ranking.to_dict(), allow_nan=False)
+
+
+def test_tables_can_be_written_to_any_file():
+    ranking = Ranking(Query("q", "q\udfff"), (Doc("\ud800", "a\ud800 b"),), (1.0,), (0.5,), (0,))
+    assert "a\ufffd b" in str(ranking).encode("utf-8").decode()
+    assert "a\ufffd b" in ranking._repr_html_().encode("utf-8").decode()
+
+
+def test_the_level_of_the_last_judgement_is_shown_unless_it_was_the_full_one():
+    recipe = Recipe("r", "none", CrossEncoder(), LayeredExit(1, (0.0,)))
+    with Reranker(recipe, backend=by_length()) as reranker:
+        rows = reranker.rank("q", ["a", "bb"]).rows()
+    assert [row.get("level") for row in rows] == [None, 1]

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from ponderank.errors import BackendError
 from ponderank.formats.classify import CrossEncoder
 from ponderank.formats.passages import Passages
-from ponderank.formats.sentences import sentences
 from ponderank.types import Classify, Doc, Query, Reply
 
 
@@ -63,17 +63,36 @@ def test_a_cut_document_is_a_flaw():
     assert judgement.flaw == "truncated"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", []),
-        ("   \n ", []),
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("It cost 3.50 dollars. Fine.", ["It cost 3.50 dollars.", "Fine."]),
-        ("Dr. Who met Mr. T. yesterday. Yes.", ["Dr. Who met Mr. T. yesterday.", "Yes."]),
-        ("今日は。元気です。", ["今日は。", "元気です。"]),
-        ("Heading\n\nBody text here", ["Heading", "Body text here"]),
-    ],
-)
-def test_sentences(text, expected):
-    assert [text[a:b] for a, b in sentences(text)] == expected
+def test_each_passage_is_read_behind_the_title_and_evidence_counts_in_the_text():
+    form = CrossEncoder(Passages(length=2, stride=2))
+    doc = Doc("d", "one two three four", "A long title")
+    calls, judgement = judge(form, Query("q", "a"), doc, (1.0,), (3.0,))
+    assert [call.text for call in calls] == ["A long title one two", "A long title three four"]
+    best = judgement.evidence[0]
+    assert doc.text[best.start : best.end] == "three four"
+
+
+def test_a_text_within_one_passage_is_asked_as_it_is():
+    doc = Doc("d", "  one\ttwo ", "Title")
+    with_passages, _ = judge(CrossEncoder(Passages(length=2, stride=2)), Query("q", "a"), doc, (1.0,))
+    without, _ = judge(CrossEncoder(), Query("q", "a"), doc, (1.0,))
+    assert with_passages == without
+
+
+def test_a_level_is_in_every_call():
+    calls, _ = judge(CrossEncoder(Passages(1, 1)).at_level(2), Query("q", "a"), Doc("d", "one two"), (1.0,), (1.0,))
+    assert [call.level for call in calls] == [2, 2]
+
+
+@pytest.mark.parametrize("logits", [(), (1.0, 2.0, 3.0)])
+def test_a_head_that_is_no_rerankers_is_refused(logits):
+    dialogue = CrossEncoder().judge(Query("q", "a"), [Doc("d", "b")], None)
+    next(dialogue)
+    with pytest.raises(BackendError, match=f"head has {len(logits)} logits"):
+        dialogue.send([Reply(scores=logits)])
+
+
+@pytest.mark.parametrize("settings", [{"length": 0}, {"stride": 0}, {"length": 5, "stride": 6}, {"k": 0}])
+def test_impossible_passages_are_refused(settings):
+    with pytest.raises(ValueError, match="need 1 <= stride <= length and k >= 1"):
+        Passages(**settings)

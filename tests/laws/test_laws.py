@@ -1,7 +1,9 @@
 """Laws that hold for every input."""
 
 import json
+import random
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -65,8 +67,6 @@ def test_pointwise_asks_once_a_document_and_the_dry_run_knows(relevances, n_quer
 @given(RELEVANCES, st.integers(1, 12), st.floats(0, 3), st.integers(0, 1000))
 def test_an_early_exit_with_true_bounds_keeps_the_top_k(relevances, k, bound, seed):
     """Each shallow score is off by at most the margin: the top k must be the full model's."""
-    import random
-
     rng = random.Random(seed)
     off = [[rng.uniform(-bound, bound) for _ in relevances] for _ in range(2)]
 
@@ -74,8 +74,6 @@ def test_an_early_exit_with_true_bounds_keeps_the_top_k(relevances, k, bound, se
         def _reply(self, call):
             i = int(call.text.split()[-1])
             reply = super()._reply(call)
-            from dataclasses import replace
-
             return replace(reply, scores=(relevances[i] + (off[call.level - 1][i] if call.level else 0.0),))
 
     recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, margins=(bound + 1e-9, bound + 1e-9)))
@@ -84,6 +82,35 @@ def test_an_early_exit_with_true_bounds_keeps_the_top_k(relevances, k, bound, se
     best = sorted(range(len(relevances)), key=lambda i: -relevances[i])[:k]
     assert list(ranking.order[:k]) == best
     assert list(ranking.scores) == sorted(ranking.scores, reverse=True)
+
+
+@given(RELEVANCES, st.integers(1, 12), st.floats(0, 60))
+def test_an_early_exit_asks_all_then_only_the_survivors(relevances, k, margin):
+    """Calls = n at the exit + those within two margins of the k-th; n in all when everybody fits in the top k."""
+    recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, margins=(margin,)))
+    ((_, ranking),) = Engine(recipe, oracle(relevances)).run(many(relevances))
+    n = len(relevances)
+    bar = sorted(relevances, reverse=True)[k - 1] - 2 * margin if n > k else 0.0
+    assert ranking.usage.calls == (n if n <= k else n + sum(r >= bar for r in relevances))
+
+
+@given(st.lists(st.floats(), max_size=20), st.integers(1, 5), st.lists(st.floats(), min_size=20, max_size=20))
+def test_any_scores_and_priors_end_in_a_permutation(relevances, k, priors):
+    """Also infinities and not-a-number."""
+    for strategy in (Pointwise(prior_weight=1.0), LayeredExit(k=k, margins=(1.0, 0.5), prior_weight=1.0)):
+        asked = [replace(one, scores=tuple(priors[: len(relevances)])) for one in many(relevances)]
+        ((_, ranking),) = Engine(Recipe("law", "none", CrossEncoder(), strategy), oracle(relevances)).run(asked)
+        assert sorted(ranking.order) == list(range(len(relevances)))
+        assert all(json.loads(line) for line in ranking.to_jsonl().splitlines())
+
+
+@given(st.lists(RELEVANCES, max_size=8), st.integers(1, 4), st.integers(0, 99))
+def test_in_input_order_every_query_comes_once_whatever_the_window(lists, ahead, seed):
+    queries = [replace(one, query=Query(f"q{i}", f"q{i}")) for i, lst in enumerate(lists) for one in many(lst)]
+    backend = Oracle(lambda query, text: lists[int(query[1:])][int(text.split()[-1])], seed=seed)
+    results = list(Engine(POINTWISE, backend).run(queries, ahead=ahead, in_order=True))
+    assert [index for index, _ in results] == list(range(len(queries)))
+    assert [ranking.query for _, ranking in results] == [one.query for one in queries]
 
 
 @given(st.lists(TEXT, max_size=8), TEXT)
