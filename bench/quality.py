@@ -1,0 +1,109 @@
+"""Effectiveness: BM25, the bi-encoder that the default model starts from, and ours, on the same candidates.
+
+    python bench/quality.py --data FOLDER --base MINILM_FOLDER scifact:test:60 wikiqa:dev
+
+Each set is COLLECTION:SPLIT[:QUERIES]; with a number of queries a sample is drawn (seed 0). All rerank the same BM25 top
+100 (k1 0.9, b 0.4). Differences to the bi-encoder come with a paired t-test over queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from ponderank import Candidates, Ranking, Reranker
+from ponderank.data.beir import Collection
+from ponderank.metrics.ranked import per_query
+from ponderank.retrieval.bm25 import BM25Index
+
+HERE = Path(__file__).parent
+MEASURES = ["nDCG@10", "RR@10"]
+
+
+def bi_encoder(base: Path, collection: Collection, found: list[Candidates]) -> dict[str, list[tuple[str, float]]]:
+    """Cosine of sentence-transformers' embeddings; documents are embedded once and kept."""
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(base), device="cpu")
+    path = HERE / ".cache" / f"embeddings-{collection.fingerprint()[:16]}.npz"
+    known = dict(np.load(path)) if path.is_file() else {}
+    wanted = {doc.id: doc.full_text for c in found for doc in c.docs if doc.id not in known}
+    if wanted:
+        vectors = model.encode(list(wanted.values()), normalize_embeddings=True, show_progress_bar=False)
+        known |= dict(zip(wanted, vectors, strict=True))
+        path.parent.mkdir(exist_ok=True)
+        np.savez(path, **known)
+    queries = model.encode([c.query.text for c in found], normalize_embeddings=True, show_progress_bar=False)
+    return {c.query.id: [(d.id, float(known[d.id] @ q)) for d in c.docs] for c, q in zip(found, queries, strict=True)}
+
+
+def as_run(rankings: list[Ranking]) -> dict[str, list[tuple[str, float]]]:
+    return {r.query.id: [(d.id, float(-i)) for i, d in enumerate(r.docs)] for r in rankings}
+
+
+def one(spec: str, args: argparse.Namespace) -> dict[str, Any]:
+    name, split, *limit = spec.split(":")
+    collection = Collection.open(args.data / name)
+    qrels = collection.qrels(split)
+    queries = [q for q in collection.judged_queries(split) if any(g > 0 for g in qrels[q.id].values())]
+    if limit:
+        queries = random.Random(0).sample(queries, min(int(limit[0]), len(queries)))
+    found = BM25Index.build(collection.corpus()).search(queries, args.depth)
+    runs = {"BM25": {c.query.id: list(zip((d.id for d in c.docs), c.scores or (), strict=True)) for c in found}}
+    if args.base:
+        runs["bi-encoder"] = bi_encoder(args.base, collection, found)
+    seconds = {}
+    for label in args.recipes:
+        recipe, _, model = label.partition("@")
+        with Reranker(recipe, model=model or None) as reranker:
+            start = time.perf_counter()
+            runs[label] = as_run(list(reranker.rank_many(found)))
+            seconds[label] = time.perf_counter() - start
+    judged = {q.id: qrels[q.id] for q in queries}
+    return summary(
+        spec, {label: per_query(judged, run, MEASURES) for label, run in runs.items()}, seconds, len(queries)
+    )
+
+
+def summary(spec: str, values: dict[str, Any], seconds: dict[str, float], n: int) -> dict[str, Any]:
+    from scipy.stats import ttest_rel
+
+    base = values.get("bi-encoder", values["BM25"])
+    rows = {}
+    for label, measures in values.items():
+        row = {m: statistics.fmean(v.values()) for m, v in measures.items()}
+        mine, theirs = (list(v["nDCG@10"].values()) for v in (measures, base))
+        row["p"] = float(ttest_rel(mine, theirs).pvalue) if mine != theirs else 1.0
+        rows[label] = row
+        cost = f"{seconds[label]:6.0f} s" if label in seconds else ""
+        print(
+            f"{spec:28s} {label:24s} nDCG@10 {row['nDCG@10']:.4f}  RR@10 {row['RR@10']:.4f}  p {row['p']:.3f} {cost}",
+            flush=True,
+        )
+    return {"set": spec, "queries": n, "rows": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="+")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--recipes", nargs="*", default=["default"], help="RECIPE or RECIPE@MODEL_FOLDER")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "quality.json")
+    args = parser.parse_args()
+    results = []
+    for spec in args.sets:
+        results.append(one(spec, args))
+        args.out.parent.mkdir(exist_ok=True)
+        args.out.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
