@@ -68,3 +68,9 @@ def test_impossible_settings_are_refused(k, margins):
 def test_priors_count_at_every_exit():
     asked, _ = drive(LayeredExit(k=1, margins=(0.5,), prior_weight=10.0), [[0.0, 0.0], [0.0, 3.0]], priors=[1.0, 0.0])
     assert asked[1] == [(0, 0)]
+
+
+def test_one_leaves_who_is_more_than_two_margins_below_the_kth():
+    """Its best case must not reach the k-th's worst: exactly two margins below may still be a tie."""
+    asked, _ = drive(LayeredExit(k=1, margins=(1.0,)), [[0.0] * 3, [5.0, 3.0, 2.99]])
+    assert asked[1] == [(0, 0), (0, 1)]
