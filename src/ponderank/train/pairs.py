@@ -97,7 +97,7 @@ def choose(ranked: list[str], positives: set[str], spec: Negatives, rng: random.
 
     A query nobody judged starts with the first document found.
 
-    >>> choose(["a", "b", "c"], {"b"}, Negatives(per_query=2, hard=1, head=2), random.Random(0))
+    >>> choose(["a", "b", "c"], {"b"}, Negatives(per_query=2, hard=1, head=1), random.Random(0))
     ['b', 'a', 'c']
     """
     rest = [i for i in ranked if i not in positives]
