@@ -195,13 +195,14 @@ def main() -> None:
     parser.add_argument("--per-round", type=int, default=3, help="queries a round")
     parser.add_argument("--kinds", nargs="*", default=["short", "long"])
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--out", default="speed.json", help="file under results/")
     args = parser.parse_args()
     names = [n for n in CONTESTANTS if not args.only or any(o in n for o in args.only)]
     report: dict[str, Any] = {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"}
     for kind in args.kinds:
         report[kind] = contest(names, texts(kind, args.queries, args.each), args)
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "speed.json").write_text(json.dumps(report, indent=1))
+    (HERE / "results" / args.out).write_text(json.dumps(report, indent=1) + "\n")
 
 
 def contest(names: list[str], pairs: list[tuple[str, str]], args: argparse.Namespace) -> dict[str, Any]:
