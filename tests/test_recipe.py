@@ -10,7 +10,7 @@ from ponderank.recipes import KINDS, RECIPES, find
 from ponderank.strategies.layered import LayeredExit
 from ponderank.strategies.pointwise import Pointwise
 
-NESTED = Recipe("r", "m", CrossEncoder(Passages(10, 5, "mean")), LayeredExit(5, (1.0, 0.5)), "paper", "note")
+NESTED = Recipe("r", "m", CrossEncoder(Passages(10, 5, "mean")), LayeredExit(5, ((2, 1.0), (1, 0.5))), "paper", "note")
 
 
 def test_a_recipe_is_a_value():
@@ -35,7 +35,7 @@ def changed(**values):
     [
         (changed(format={"kind": "CrossEncodr"}), "no part is named 'CrossEncodr'; did you mean CrossEncoder?"),
         (changed(strategy={"kind": "LayeredExit", "depth": 3}), "LayeredExit: .*'depth'"),
-        (changed(strategy={"kind": "LayeredExit", "k": 0, "margins": []}), "LayeredExit: k 0.*need k >= 1"),
+        (changed(strategy={"kind": "LayeredExit", "k": 0, "exits": []}), "LayeredExit: k 0.*need k >= 1"),
         (changed(strategy="Pointwise"), "a part is a mapping with its 'kind'"),
         (changed(colour="red"), "not a recipe: .*'colour'"),
         ({"name": "r", "model": "m"}, "not a recipe: .*'format' and 'strategy'"),
@@ -58,14 +58,14 @@ def test_every_recipe_of_the_table_is_found_by_its_name_and_fits_together(name):
 
 def test_a_format_without_levels_is_refused_by_a_strategy_that_asks_at_levels():
     with pytest.raises(RecipeError, match="asks at 2 levels, the format has one; use a strategy that asks in full"):
-        check(Recipe("r", "m", Evidence(), LayeredExit(1, (0.5,))), Oracle({}))
+        check(Recipe("r", "m", Evidence(), LayeredExit(1, ((1, 0.5),))), Oracle({}))
 
 
 def test_a_model_without_exits_is_refused_by_early_exit():
     backend = Oracle({})
     backend.levels = 1
     with pytest.raises(RecipeError, match="asks at 3 levels, the model has 1; use a model with early exits"):
-        Engine(Recipe("r", "m", CrossEncoder(), LayeredExit(1, (0.5, 0.5))), backend)
+        Engine(Recipe("r", "m", CrossEncoder(), LayeredExit(1, ((2, 0.5), (1, 0.5)))), backend)
 
 
 def test_scores_that_do_not_compare_are_refused_where_they_must():

@@ -206,7 +206,7 @@ def test_tables_can_be_written_to_any_file():
 
 
 def test_the_level_of_the_last_judgement_is_shown_unless_it_was_the_full_one():
-    recipe = Recipe("r", "none", CrossEncoder(), LayeredExit(1, (0.0,)))
+    recipe = Recipe("r", "none", CrossEncoder(), LayeredExit(1, ((1, 0.0),)))
     with Reranker(recipe, backend=by_length()) as reranker:
         rows = reranker.rank("q", ["a", "bb"]).rows()
     assert [row.get("level") for row in rows] == [None, 1]

@@ -100,7 +100,7 @@ def _part(part: Any) -> dict[str, Any]:
         if field.init:
             value = getattr(part, field.name)
             nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
-            values[field.name] = _part(value) if nested else list(value) if isinstance(value, tuple) else value
+            values[field.name] = _part(value) if nested else _turned(value, tuple, list)
     return {"kind": type(part).__name__, **values}
 
 
@@ -111,7 +111,7 @@ def _read(values: Any, known: Mapping[str, type]) -> Any:
     if kind not in known:
         raise RecipeError(f"no part is named {kind!r}; {nearest(str(kind), known)}")
     fields = {
-        name: _read(value, known) if isinstance(value, Mapping) else tuple(value) if isinstance(value, list) else value
+        name: _read(value, known) if isinstance(value, Mapping) else _turned(value, list, tuple)
         for name, value in values.items()
         if name != "kind"
     }
@@ -119,3 +119,8 @@ def _read(values: Any, known: Mapping[str, type]) -> Any:
         return known[kind](**fields)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{kind}: {error}") from error
+
+
+def _turned(value: Any, old: type, new: type) -> Any:
+    """Sequences of type ``old`` as ``new``, inside as well."""
+    return new(_turned(item, old, new) for item in value) if isinstance(value, old) else value  # type: ignore[call-overload]

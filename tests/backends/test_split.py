@@ -24,7 +24,9 @@ def bi_encoder(tiny_bert, tmp_path_factory):
 def model(bi_encoder):
     from ponderank.models.split_bert import SplitBertForSequenceClassification
 
-    model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(bi_encoder, join_layer=1, exits=(0, 1, 2))
+    model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
+        bi_encoder, join_layer=1, exits=(0, 1, 2), sketch=8
+    )
     return model.eval(), tokenizer
 
 
@@ -44,6 +46,8 @@ def trained(model, tmp_path_factory):
             weights.data.normal_(0, 0.3)
         part.maxsim.data.fill_(0.4)
         part.early_bias.data.fill_(0.2)
+    for weights in network.sketch.parameters():
+        weights.data.normal_(1, 0.5)
     folder, graphs = tmp_path_factory.mktemp("split"), tmp_path_factory.mktemp("graphs")
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -80,7 +84,7 @@ def test_the_graphs_give_torchs_scores_at_every_level(trained):
     from ponderank.backends.transformers import TorchClassifier
 
     folder, graphs = trained
-    for level in (0, 1):
+    for level in (0, 1, 2):
         calls = [Classify(*pair, level) for pair in PAIRS]
         ours, theirs = OnnxClassifier(graphs), TorchClassifier(folder, device="cpu")
         assert ask(ours, calls) == pytest.approx(ask(theirs, calls), abs=1e-4)
@@ -112,5 +116,47 @@ def test_every_weight_is_stored_once(trained):
 def test_an_unknown_level_is_refused(trained):
     from ponderank.backends.onnx import OnnxClassifier
 
-    with pytest.raises(ValueError, match="levels 0 to 1"):
-        ask(OnnxClassifier(trained[1]), [Classify("q", "d", 2)])
+    with pytest.raises(ValueError, match="levels 0 to 2"):
+        ask(OnnxClassifier(trained[1]), [Classify("q", "d", 3)])
+
+
+def test_the_sketch_knows_no_word_order(trained):
+    from ponderank.backends.onnx import OnnxClassifier
+
+    calls = [Classify("the cat", text, 2) for text in ("what is the dog", "dog the is what", "a quick cat")]
+    there, back, other = ask(OnnxClassifier(trained[1]), calls)
+    assert there == pytest.approx(back, abs=1e-4)
+    assert abs(there - other) > 1e-3
+
+
+def test_after_a_sketch_the_full_score_is_the_full_score(trained):
+    from ponderank.backends.onnx import OnnxClassifier
+
+    straight, after = OnnxClassifier(trained[1]), OnnxClassifier(trained[1])
+    ask(after, [Classify(*pair, 2) for pair in PAIRS])
+    full = [Classify(*pair) for pair in PAIRS]
+    assert ask(after, full) == ask(straight, full)
+
+
+def test_frozen_states_kept_in_memory_give_the_same_scores(model):
+    import copy
+
+    from ponderank.train.frozen import FrozenStates
+
+    network, tokenizer = copy.deepcopy(model[0]), model[1]
+    network.gates.data.normal_(0, 0.5)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    queries, texts = zip(*PAIRS, strict=True)
+    batch = tokenizer(list(queries), list(texts), padding=True, return_tensors="pt")
+    expected = network.scores(**batch)
+    kept = FrozenStates(network)
+    network.joinable = kept
+    network.train()
+    for _ in range(2):  # computed, then from memory
+        scores = network.scores(**batch)
+        assert scores[:, -1].tolist() == pytest.approx(expected[:, -1].tolist(), abs=5e-3)
+    assert len(kept._kept) == len({*queries}) + len({*texts})
+    scores[:, -1].sum().backward()
+    assert network.gates.grad.abs().sum() > 0

@@ -76,7 +76,7 @@ def test_an_early_exit_with_true_bounds_keeps_the_top_k(relevances, k, bound, se
             reply = super()._reply(call)
             return replace(reply, scores=(relevances[i] + (off[call.level - 1][i] if call.level else 0.0),))
 
-    recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, margins=(bound + 1e-9, bound + 1e-9)))
+    recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, exits=((2, bound + 1e-9), (1, bound + 1e-9))))
     ((_, ranking),) = Engine(recipe, Exits(lambda *_: 0.0)).run(many(relevances))
     assert sorted(ranking.order) == list(range(len(relevances)))
     best = sorted(range(len(relevances)), key=lambda i: -relevances[i])[:k]
@@ -87,7 +87,7 @@ def test_an_early_exit_with_true_bounds_keeps_the_top_k(relevances, k, bound, se
 @given(RELEVANCES, st.integers(1, 12), st.floats(0, 60))
 def test_an_early_exit_asks_all_then_only_the_survivors(relevances, k, margin):
     """Calls = n at the exit + those within two margins of the k-th; n in all when everybody fits in the top k."""
-    recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, margins=(margin,)))
+    recipe = Recipe("law", "none", CrossEncoder(), LayeredExit(k=k, exits=((1, margin),)))
     ((_, ranking),) = Engine(recipe, oracle(relevances)).run(many(relevances))
     n = len(relevances)
     bar = sorted(relevances, reverse=True)[k - 1] - 2 * margin if n > k else 0.0
@@ -97,7 +97,7 @@ def test_an_early_exit_asks_all_then_only_the_survivors(relevances, k, margin):
 @given(st.lists(st.floats(), max_size=20), st.integers(1, 5), st.lists(st.floats(), min_size=20, max_size=20))
 def test_any_scores_and_priors_end_in_a_permutation(relevances, k, priors):
     """Also infinities and not-a-number."""
-    for strategy in (Pointwise(prior_weight=1.0), LayeredExit(k=k, margins=(1.0, 0.5), prior_weight=1.0)):
+    for strategy in (Pointwise(prior_weight=1.0), LayeredExit(k=k, exits=((2, 1.0), (1, 0.5)), prior_weight=1.0)):
         asked = [replace(one, scores=tuple(priors[: len(relevances)])) for one in many(relevances)]
         ((_, ranking),) = Engine(Recipe("law", "none", CrossEncoder(), strategy), oracle(relevances)).run(asked)
         assert sorted(ranking.order) == list(range(len(relevances)))

@@ -1,6 +1,7 @@
 """Run a split cross-encoder's graphs (``train.export_split``): the query once, then as many layers as were asked for.
 
-``Classify.level`` 0 is the full model in one run; level ``l`` stops at the ``l``-th exit from the end. A pair that was
+``Classify.level`` 0 is the full model in one run; level ``l`` stops at the ``l``-th exit from the end, the one before
+the first being the sketch, if the model has one: a score from the words before any layer. A pair that was
 scored at a shallow exit and is asked again deeper goes on from what it left behind, if that is still kept.
 """
 
@@ -68,9 +69,11 @@ class SplitRunner:
             raise DataError(
                 f"not a JSON object: {error}; export the model again", path=folder / "graphs.json"
             ) from error
-        self.levels = int(self.graphs["exits"])
+        self.exits, self.sketch = int(self.graphs["exits"]), bool(self.graphs.get("sketch"))
+        self.levels = self.exits + self.sketch
         self.tokenizer = PairTokenizer.load(folder, max_length or int(self.graphs.get("max_length", 256)))
-        names = ["query", "full", *(f"exit{number}" for number in range(self.levels))]
+        names = ["query", "full", *(f"exit{number}" for number in range(self.exits))]
+        names += ["sketch"] if self.sketch else []
         for name in names:
             if not (folder / f"{name}.onnx").is_file():
                 raise DataError(f"no {name}.onnx, which graphs.json promises; export the model again", path=folder)
@@ -79,27 +82,32 @@ class SplitRunner:
         self._session, self._folder = session, folder
         self._sessions: dict[str, tuple[Any, list[str]]] = {}
         self._opening = threading.Lock()
-        self._queries, self._pairs = Kept(32 << 20), Kept(96 << 20)
+        self._ids, self._queries, self._pairs = Kept(4 << 20), Kept(32 << 20), Kept(96 << 20)
 
     def __call__(self, call: Classify) -> Reply:
         """One score, in logits, at the call's level."""
         start = time.perf_counter()
         if not 0 <= call.level < self.levels:
             raise DataError(f"level {call.level} of a model with levels 0 to {self.levels - 1}")
-        states, query_tokens, query_cut = self._query(call.query)
+        query, query_cut = self._query(call.query)
         ids, cut = self.tokenizer.one(call.text, self.tokenizer.max_length)
+        if call.level == self.exits:
+            score = self._run("sketch", {"query": query, "ids": _row(ids)})[0]
+            return self._reply(score, query.size + len(ids), cut or query_cut, start)
+        states = self._states(call.query, query)
         if call.level == 0 and self._pairs.get((call.query, call.text)) is None:
             score = self._run("full", {**states, "ids": _row(ids)})[0]
         else:
             score = self._climb(call, states, ids)
-        usage = Usage(calls=1, prompt_tokens=query_tokens + len(ids), seconds=time.perf_counter() - start)
-        return Reply(
-            scores=(float(score.reshape(-1)[0]),), finish="truncated" if cut or query_cut else "stop", usage=usage
-        )
+        return self._reply(score, query.size + len(ids), cut or query_cut, start)
+
+    def _reply(self, score: Any, tokens: int, cut: bool, start: float) -> Reply:
+        usage = Usage(calls=1, prompt_tokens=tokens, seconds=time.perf_counter() - start)
+        return Reply(scores=(float(score.reshape(-1)[0]),), finish="truncated" if cut else "stop", usage=usage)
 
     def _climb(self, call: Classify, states: dict[str, Any], ids: list[int]) -> Any:
         """Run exit after exit up to the call's, from where the pair was left."""
-        key, last = (call.query, call.text), self.levels - 1 - call.level
+        key, last = (call.query, call.text), self.exits - 1 - call.level
         done, carry = self._pairs.take(key) or (-1, {"ids": _row(ids)})
         if done >= last:  # asked again at a level already passed: start over, its score was not kept
             done, carry = -1, {"ids": _row(ids)}
@@ -111,14 +119,22 @@ class SplitRunner:
             self._pairs.put(key, (last, carry), carry["hidden"].nbytes + len(call.text))
         return score
 
-    def _query(self, text: str) -> tuple[dict[str, Any], int, bool]:
-        kept = self._queries.get(text)
+    def _query(self, text: str) -> tuple[Any, bool]:
+        """The query's ids ``[1, Tq]``, and whether it was cut."""
+        kept = self._ids.get(text)
         if kept is None:
             ids, cut = self.tokenizer.one(text, self.tokenizer.max_length)
-            states = dict(zip(self.graphs["states"], self._run("query", {"ids": _row(ids)}), strict=True))
-            kept = (states, len(ids), cut)
-            self._queries.put(text, kept, sum(s.nbytes for s in states.values()))
-        return kept
+            kept = (_row(ids), cut)
+            self._ids.put(text, kept, kept[0].nbytes + len(text))
+        return kept  # type: ignore[no-any-return]
+
+    def _states(self, text: str, ids: Any) -> dict[str, Any]:
+        """The query's states at the exits up to the join."""
+        states: dict[str, Any] | None = self._queries.get(text)
+        if states is None:
+            states = dict(zip(self.graphs["states"], self._run("query", {"ids": ids}), strict=True))
+            self._queries.put(text, states, sum(s.nbytes for s in states.values()))
+        return states
 
     def _run(self, name: str, inputs: dict[str, Any]) -> list[Any]:
         opened = self._sessions.get(name)

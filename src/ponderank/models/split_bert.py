@@ -8,7 +8,8 @@ the pair is encoded as ``[CLS] q [SEP] [CLS] d [SEP]`` and, before any training,
 - layers from ``join_layer`` on also attend across, through one gate per head that starts at 0;
 - the head adds, at each exit, a learned re-weighting of the cosine and a weighted MaxSim between the token states
   (late interaction), both starting at no effect. A model that stops at an exit scores by what it has so far and a
-  cosine of its own, fitted to the full score after training; so one model scores early (``level`` > 0) or in full.
+  cosine of its own, fitted to the full score after training; so one model scores early (``level`` > 0) or in full;
+- before any layer, a ``Sketch`` reads the word table alone: a hundredth of the work, trained to imitate the full score.
 
 Source: split layers PreTTR (arXiv 2004.14255), MaxSim ColBERT (arXiv 2004.12832), gates at zero Flamingo
 (arXiv 2204.14198), joint reading monoBERT (arXiv 1901.04085). Differs: the combination and the warm start are ours.
@@ -16,6 +17,7 @@ Source: split layers PreTTR (arXiv 2004.14255), MaxSim ColBERT (arXiv 2004.12832
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -34,16 +36,22 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 
 class SplitBertConfig(BertConfig):  # type: ignore[misc]
-    """BERT's configuration plus ``join_layer`` (first layer that reads across), ``exits`` (layers scored), ``scale``."""
+    """BERT's configuration plus ``join_layer`` (first layer that reads across), ``exits`` (layers scored), ``scale``,
+    ``sketch`` (dimensions of the score before any layer; 0: none)."""
 
     model_type = "split-bert"
 
     def __init__(
-        self, join_layer: int = 3, exits: tuple[int, ...] = (0, 2, 4, 6), scale: float = 20.0, **kwargs: object
+        self,
+        join_layer: int = 3,
+        exits: tuple[int, ...] = (0, 2, 4, 6),
+        scale: float = 20.0,
+        sketch: int = 0,
+        **kwargs: object,
     ) -> None:
         kwargs.setdefault("num_labels", 1)
         super().__init__(**kwargs)
-        self.join_layer, self.exits, self.scale = join_layer, list(exits), scale
+        self.join_layer, self.exits, self.scale, self.sketch = join_layer, list(exits), scale, sketch
 
 
 class Exit(nn.Module):  # type: ignore[misc]
@@ -79,6 +87,38 @@ class Exit(nn.Module):  # type: ignore[misc]
         return (product @ self.cosine) + self.maxsim * (weight * best).sum(-1) + self.bias, product
 
 
+class Sketch(nn.Module):  # type: ignore[misc]
+    """A score from the word table alone: cosine of weighted means and a weighted MaxSim, in a learned projection.
+
+    Every word has a weight of its own, which learns what idf is for. No positions: word order does not count.
+    """
+
+    def __init__(self, vocabulary: int, hidden: int, size: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(hidden, size)
+        self.weight = nn.Embedding(vocabulary, 1)
+        self.cosine = nn.Parameter(torch.tensor(10.0))
+        self.maxsim = nn.Parameter(torch.tensor(10.0))
+        self.bias = nn.Parameter(torch.zeros(()))
+        nn.init.zeros_(self.weight.weight)
+
+    def read(self, words: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Word vectors ``[B, T, H]``, ids and mask ``[B, T]`` → mean ``[B, S]``, words ``[B, T, S]``, weights ``[B, T]``;
+        both kinds of vector have length 1."""
+        states = self.project(words)
+        weights = nn.functional.softplus(self.weight(ids)[..., 0]) * mask
+        unit = nn.functional.normalize
+        return unit((states * weights[..., None]).sum(1), dim=-1), unit(states, dim=-1), weights
+
+    def forward(
+        self, query: tuple[Tensor, Tensor, Tensor], doc: tuple[Tensor, Tensor, Tensor], is_doc: Tensor
+    ) -> Tensor:
+        """What ``read`` gave for each side, mask ``[B, Td]`` → score ``[B]``."""
+        best = (query[1] @ doc[1].transpose(1, 2) - 4.0 * (1.0 - is_doc[:, None, :])).amax(-1)
+        matched = (best * query[2]).sum(-1) / query[2].sum(-1).clamp_min(1e-6)
+        return self.cosine * (query[0] * doc[0]).sum(-1) + self.maxsim * matched + self.bias
+
+
 class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
     """One logit a pair; see the module's docstring."""
 
@@ -93,6 +133,9 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         joint = config.num_hidden_layers - config.join_layer
         self.gates = nn.Parameter(torch.zeros(joint, config.num_attention_heads))
         self.exits = nn.ModuleList(Exit(config.hidden_size) for _ in config.exits)
+        self.sketch = Sketch(config.vocab_size, config.hidden_size, config.sketch) if config.sketch else None
+        self.joinable: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+        """Where the states at ``join_layer`` come from in training, if not from the layers (``train.frozen``)."""
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -109,6 +152,19 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
             + table.token_type_embeddings.weight[0]
         )
         return table.dropout(table.LayerNorm(words))
+
+    def words(self, input_ids: Tensor) -> Tensor:
+        """What the sketch reads ``[B, T, H]``: the word table, normalised as the first layer would see it at no position."""
+        table = self.bert.embeddings
+        return table.LayerNorm(table.word_embeddings(input_ids) + table.token_type_embeddings.weight[0])
+
+    def sketched(self, input_ids: Tensor, is_query: Tensor, is_doc: Tensor) -> Tensor:
+        """The sketch's score ``[B]`` of pairs ``[B, T]``."""
+        assert self.sketch is not None
+        words = self.words(input_ids)
+        return self.sketch(
+            self.sketch.read(words, input_ids, is_query), self.sketch.read(words, input_ids, is_doc), is_doc
+        )
 
     def layer(self, index: int, hidden: Tensor, own: Tensor, other: Tensor | None) -> Tensor:
         """One BERT layer; ``own`` and ``other`` are additive masks ``[B, 1, T, T]`` within and across the segments
@@ -153,12 +209,18 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
         is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
         total, columns = hidden.new_zeros(hidden.shape[0]), []
+        ready = self.joinable if self.training else None
         for index in range(self.config.num_hidden_layers + 1):
+            if ready and index == self.config.join_layer:
+                hidden = ready(input_ids, attention_mask, token_type_ids)
             if index in self.config.exits:
                 added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
                 total = total + self.config.scale * added
-                columns.append(self.stopped(index, total, product))
-            if index < self.config.num_hidden_layers:
+                sketched = index == 0 and self.sketch is not None
+                columns.append(
+                    self.sketched(input_ids, is_query, is_doc) if sketched else self.stopped(index, total, product)
+                )
+            if index < self.config.num_hidden_layers and not (ready and index < self.config.join_layer):
                 hidden = self.layer(index, hidden, own, other)
         return torch.stack(columns, dim=1)
 
@@ -178,7 +240,13 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
 
     @classmethod
     def from_bi_encoder(
-        cls, folder: str | Path, *, join_layer: int = 3, exits: tuple[int, ...] | None = None, scale: float = 20.0
+        cls,
+        folder: str | Path,
+        *,
+        join_layer: int = 3,
+        exits: tuple[int, ...] | None = None,
+        scale: float = 20.0,
+        sketch: int = 0,
     ) -> tuple[SplitBertForSequenceClassification, PreTrainedTokenizerFast]:
         """Warm-start from a mean-pooled BERT bi-encoder's folder; the score is ``scale * cosine`` until trained."""
         base = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
@@ -188,9 +256,8 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
             for k, v in base.config.to_dict().items()
             if k not in ("architectures", "model_type", "transformers_version")
         }
-        config = SplitBertConfig(
-            join_layer=join_layer, exits=exits or (0, layers // 3, 2 * layers // 3, layers), scale=scale, **fields
-        )
+        exits = exits or (0, layers // 3, 2 * layers // 3, layers)
+        config = SplitBertConfig(join_layer=join_layer, exits=exits, scale=scale, sketch=sketch, **fields)
         model = cls(config)
         model.bert.load_state_dict(base.state_dict(), strict=False)
         return model, pair_tokenizer(folder)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from ponderank.contracts import Plan
 from ponderank.strategies.pointwise import interpolate
-from ponderank.types import Ask
+from ponderank.types import Ask, Judgement
 
 
 @dataclass(frozen=True, slots=True)
 class LayeredExit:
     """Judge all at the shallowest exit, then only those that can still reach the top ``k``, deeper and deeper.
 
-    ``margins[i]`` bounds how far the exit at level ``len(margins) - i`` may be from the full score, in units of the
-    score. After an exit, a candidate leaves if its score plus the margin
+    ``exits`` are pairs ``(level, margin)``, cheapest first (the largest level; level 0 is the full model): ``margin`` bounds how far the score at that level may be
+    from the full score, in units of the score. After an exit, a candidate leaves if its score plus the margin
     is below the k-th largest score minus the margin: with true bounds the top k is that of the full model. Those that
     left rank below all that stayed, in the order of their last scores.
 
@@ -27,25 +27,28 @@ class LayeredExit:
     Source: the bound is the rank-safe form of Cascade Transformer (arXiv 2005.02534) style pruning.
     Differs: margins are quantiles measured on held-out queries, so safety holds as often as they were chosen to.
 
-    >>> plan = LayeredExit(k=1, margins=(0.5,)).plan(2)
+    >>> plan = LayeredExit(k=1, exits=((1, 0.5),)).plan(2)
     >>> next(plan)
     [Ask(group=(0,), level=1), Ask(group=(1,), level=1)]
     """
 
     k: int
-    margins: tuple[float, ...]
+    exits: tuple[tuple[int, float], ...]
     prior_weight: float = 0.0
 
     widest = 1
 
     def __post_init__(self) -> None:
-        if self.k < 1 or not all(margin >= 0 for margin in self.margins):
-            raise ValueError(f"k {self.k}, margins {self.margins}: need k >= 1 and margins of 0 or more")
+        levels = [level for level, _ in self.exits]
+        if self.k < 1 or not all(margin >= 0 for _, margin in self.exits):
+            raise ValueError(f"k {self.k}, exits {self.exits}: need k >= 1 and margins of 0 or more")
+        if levels != sorted(set(levels), reverse=True) or not all(level > 0 for level in levels):
+            raise ValueError(f"exits {self.exits}: need levels above 0, each once, the cheapest (largest) first")
 
     @property
     def levels(self) -> int:
-        """How many levels it asks at, the full model included."""
-        return len(self.margins) + 1
+        """How many levels the model must have, the full one included."""
+        return max((level for level, _ in self.exits), default=0) + 1
 
     @property
     def absolute(self) -> bool:
@@ -53,24 +56,28 @@ class LayeredExit:
         return True
 
     def plan(self, n: int, priors: Sequence[float] | None = None) -> Plan:
-        """At most ``len(margins) + 1`` rounds, each with fewer candidates."""
+        """At most ``len(exits) + 1`` rounds, each with fewer candidates."""
         if n == 0:
             return []
         offset = interpolate([0.0] * n, priors, self.prior_weight)
         alive: list[int] = list(range(n))
         left: list[list[int]] = []
-        current: dict[int, float] = {}
-        for level in range(len(self.margins), -1, -1):
-            if level and len(alive) <= self.k:
-                continue
-            judgements = yield [Ask((i,), level) for i in alive]
-            current = {i: j.scores[0] + offset[i] for i, j in zip(alive, judgements, strict=True)}
-            if level:
-                bar = _kth_largest(current.values(), self.k) - 2 * self.margins[len(self.margins) - level]
-                leavers = [i for i in alive if current[i] < bar]  # not-a-number stays: nothing shows that it must leave
-                left.append(sorted(leavers, key=lambda i: (-current[i], i)))
-                alive = [i for i in alive if not current[i] < bar]
-        return _below(n, {i: current[i] for i in alive}, left)
+        for level, margin in self.exits:
+            if len(alive) <= self.k:
+                break
+            scores = yield from self._scores(alive, level, offset)
+            bar = _kth_largest(scores.values(), self.k) - 2 * margin
+            leavers = [i for i in alive if scores[i] < bar]  # not-a-number stays: nothing shows that it must leave
+            left.append(sorted(leavers, key=lambda i: (-scores[i], i)))
+            alive = [i for i in alive if not scores[i] < bar]
+        scores = yield from self._scores(alive, 0, offset)
+        return _below(n, scores, left)
+
+    def _scores(
+        self, alive: list[int], level: int, offset: list[float]
+    ) -> Generator[list[Ask], list[Judgement], dict[int, float]]:
+        judgements = yield [Ask((i,), level) for i in alive]
+        return {i: j.scores[0] + offset[i] for i, j in zip(alive, judgements, strict=True)}
 
 
 def _kth_largest(scores: Iterable[float], k: int) -> float:

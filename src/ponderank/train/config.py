@@ -21,6 +21,8 @@ class Model:
 
     ``start`` is a folder, or ``python:PACKAGE/FOLDER`` inside an installed package. ``architecture`` is ``"bert"`` (any
     sequence classifier; ``labels`` 1 or 2) or ``"split-bert"`` (``models.split_bert``, started from a bi-encoder).
+    ``sketch`` > 0 gives the split model a score before any layer, of that many dimensions, taught after the training.
+    Layers under ``freeze_below`` do not learn; ``keep_frozen`` keeps in memory what a split model's say of each text.
     """
 
     start: str
@@ -29,7 +31,9 @@ class Model:
     join_layer: int = 4
     exits: tuple[int, ...] = (0, 2, 4, 6)
     scale: float = 20.0
+    sketch: int = 0
     freeze_below: int = 0
+    keep_frozen: bool = False
     max_length: int = 128
 
 
@@ -94,6 +98,7 @@ class Training:
     patience: int = 5
     average: int = 1
     keep_start: float = 0.0
+    sketch_steps: int = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,13 @@ def _check(config: Config, path: Path) -> None:
         )
     if config.model.labels not in (1, 2):
         raise DataError(f"model.labels is {config.model.labels}; 1 (one logit) or 2 (monoBERT)", path=path)
+    spec = config.model
+    inside = [layer for layer in spec.exits if 0 < layer < spec.join_layer]
+    if spec.keep_frozen and (spec.architecture != "split-bert" or spec.freeze_below < spec.join_layer or inside):
+        raise DataError(
+            "model.keep_frozen needs split-bert, freeze_below of at least join_layer, and no exit between 0 and join_layer",
+            path=path,
+        )
     if not config.data:
         raise DataError("there is no [[data]]", path=path)
     if config.negatives.hard > config.negatives.per_query:

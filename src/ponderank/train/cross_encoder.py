@@ -125,7 +125,17 @@ def _start(config: Config, out: Path) -> Any:
     for name, parameter in encoder.named_parameters():
         if ".early" in name or _layer(name) < spec.freeze_below:
             parameter.requires_grad_(False)
+    if spec.keep_frozen:
+        from ponderank.train.frozen import FrozenStates
+
+        inner = _inner(encoder)
+        inner.joinable = FrozenStates(inner)
     return encoder
+
+
+def _inner(encoder: Any) -> Any:
+    """The transformers model inside sentence-transformers' CrossEncoder."""
+    return encoder.transformers_model if hasattr(encoder, "transformers_model") else encoder.model
 
 
 def _layer(name: str) -> int:
@@ -207,7 +217,7 @@ def _finish(model: Any, trainer: Any, config: Config, out: Path) -> None:
     checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
     best = trainer.state.best_model_checkpoint
     chosen = checkpoints[-spec.average :] if spec.average > 1 else [Path(best)] if best else []
-    inner = model.transformers_model if hasattr(model, "transformers_model") else model.model
+    inner = _inner(model)
     if chosen:
         states = [_weights(path) for path in chosen]
         mean = {key: torch.stack([s[key].float() for s in states]).mean(0) for key in states[0]}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ponderank.models.split_bert import SplitBertForSequenceClassification, register
+from ponderank.models.split_bert import Sketch, SplitBertForSequenceClassification, register
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -19,8 +19,10 @@ def fit(
 ) -> dict[str, Any]:
     """Solve for each exit's ``early`` weights by least squares within queries, save the model, report on held-out queries.
 
-    Returns ``{"exits": {layer: {"spread": deviation of full minus early, "q90", "q99"}}}``: ``q`` are quantiles of the
-    absolute difference after each query's mean is taken out, in units of the score.
+    The sketch, layer 0, gets one factor and one offset.
+
+    Returns ``{"exits": {layer: {"spread": deviation of full minus early, "correlation", "q90", "q95", "q99"}}}``: ``q`` are
+    quantiles of the absolute difference after each query's mean is taken out, in units of the score.
     """
     from transformers import AutoTokenizer
 
@@ -32,7 +34,8 @@ def fit(
     early = [layer for layer in config.exits if 0 < layer < config.num_hidden_layers]
     features: dict[int, list[Tensor]] = {layer: [] for layer in early}
     added: dict[int, list[Tensor]] = {layer: [] for layer in early}
-    full = []
+    full: list[Tensor] = []
+    sketches: list[Tensor] = []
     for query, texts in chosen:
         batch = tokenizer(
             [query] * len(texts),
@@ -47,6 +50,9 @@ def fit(
             features[layer].append(products[layer])
             added[layer].append(totals[layer])
         full.append(score)
+        if model.sketch is not None:
+            is_doc = (batch["token_type_ids"] * batch["attention_mask"]).float()
+            sketches.append(model.sketched(batch["input_ids"], batch["attention_mask"] - is_doc, is_doc))
     half = len(chosen) // 2
     report = {}
     for layer in early:
@@ -60,13 +66,34 @@ def fit(
         last.early.data = start + torch.linalg.solve(gram, x.T @ (y - x @ start))
         predicted = [config.scale * (v @ last.early) for v in features[layer]]
         last.early_bias.data = torch.cat([r - p for r, p in zip(rest[:half], predicted[:half], strict=True)]).mean()
-        off = torch.cat([(r - r.mean()) - (p - p.mean()) for r, p in zip(rest[half:], predicted[half:], strict=True)])
-        report[str(layer)] = {
-            "spread": float(off.std()),
-            **{f"q{q}": float(off.abs().quantile(q / 100)) for q in (90, 95, 99)},
-        }
+        report[str(layer)] = _off(rest[half:], predicted[half:])
+    if model.sketch is not None:
+        report["0"] = _scaled(model.sketch, sketches, full, half)
     model.save_pretrained(folder)
     return {"exits": report}
+
+
+def _scaled(sketch: Sketch, scores: list[Tensor], full: list[Tensor], half: int) -> dict[str, float]:
+    """Bring the sketch's scores into the full score's units by least squares within the first ``half`` queries."""
+    x, y = (torch.cat([v - v.mean() for v in values[:half]]) for values in (scores, full))
+    factor = ((x @ y) / (x @ x).clamp_min(1e-6)).clamp_min(1e-3)
+    offset = torch.cat(full[:half]).mean() - factor * torch.cat(scores[:half]).mean()
+    for weight in (sketch.cosine, sketch.maxsim, sketch.bias):
+        weight.data *= factor
+    sketch.bias.data += offset
+    return _off(full[half:], [factor * v for v in scores[half:]])
+
+
+def _off(true: list[Tensor], predicted: list[Tensor]) -> dict[str, float]:
+    """Deviation and quantiles of the absolute difference, each query's mean taken out; correlation within queries."""
+    pairs = [(t - t.mean(), p - p.mean()) for t, p in zip(true, predicted, strict=True)]
+    off = torch.cat([t - p for t, p in pairs])
+    agree = [float((t @ p) / (t.norm() * p.norm()).clamp_min(1e-9)) for t, p in pairs]
+    return {
+        "spread": float(off.std()),
+        "correlation": sum(agree) / max(1, len(agree)),
+        **{f"q{q}": float(off.abs().quantile(q / 100)) for q in (90, 95, 99)},
+    }
 
 
 def _parts(

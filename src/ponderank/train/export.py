@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ponderank.errors import DataError
 from ponderank.train.config import Config
+from ponderank.train.pairs import read_groups
 from ponderank.types import Classify
 
 _COPIED = ("tokenizer.json", "tokenizer_config.json", "config.json", "special_tokens_map.json")
@@ -142,11 +143,21 @@ def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> 
             break
     folders = {"fp32": out / "onnx"}
     if config.model.architecture == "split-bert":
-        from ponderank.train import exits
+        from ponderank.train import exits, sketch
         from ponderank.train.export_split import export
         from ponderank.train.shrink import share_weights
 
-        margins = exits.fit(model, pairs_of(out))
+        groups = read_groups(out / "pairs.jsonl")
+        if config.model.sketch:
+            sketch.fit(
+                model,
+                groups,
+                size=config.model.sketch,
+                label_weight=config.teacher.label_weight,
+                steps=config.training.sketch_steps,
+                seed=config.training.seed,
+            )
+        margins = exits.fit(model, [(group.query, group.docs) for group in groups])
         share_weights(export(model, folders["fp32"]))
         if int8:
             folders["int8"] = out / "onnx-int8"
@@ -166,13 +177,6 @@ def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> 
     with written(out / "parity.json") as file:
         json.dump(report, file, indent=1)
     return report
-
-
-def pairs_of(out: Path) -> list[tuple[str, list[str]]]:
-    """The training groups' queries and texts."""
-    from ponderank.data.lines import records
-
-    return [(group["query"], group["docs"]) for _, group in records(out / "pairs.jsonl")]
 
 
 def parity(model: Path, folders: dict[str, Path], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

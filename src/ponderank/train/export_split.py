@@ -6,6 +6,7 @@ stored twice.
 
     query.onnx         ids [1, Tq]                        → states of the query, one per exit up to join_layer
     full.onnx          query states, ids [1, Td]          → score [1]: all layers in one run
+    sketch.onnx        query [1, Tq], ids [1, Td]         → score [1]: the score before any layer, if the model has one
     exit0.onnx         query states, ids [1, Td]          → score [1], carry…
     exit1.onnx …       query states, carry…               → score [1], carry…    the last one equals full.onnx
 """
@@ -126,6 +127,9 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
     paths.append(
         _write(Scored(Piece(model, 0, last)), (*queries, ids), [*names, "ids"], ["score"], full_axes, out / "full.onnx")
     )
+    if model.sketch is not None:
+        sketch_axes = {"query": {1: "tq"}, "ids": {1: "td"}}
+        paths.append(_write(Sketched(model), (ids, ids), ["query", "ids"], ["score"], sketch_axes, out / "sketch.onnx"))
     for number, stop in enumerate(stops):
         start = 0 if number == 0 else stops[number - 1]
         carry = (
@@ -141,7 +145,16 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         shutil.copy(Path(folder) / name, out / name)
     (out / "graphs.json").write_text(
-        json.dumps({"states": names, "exits": len(stops), "layers": stops, "max_length": 256}, indent=1)
+        json.dumps(
+            {
+                "states": names,
+                "exits": len(stops),
+                "layers": stops,
+                "sketch": model.sketch is not None,
+                "max_length": 256,
+            },
+            indent=1,
+        )
     )
     return paths
 
@@ -156,6 +169,23 @@ class Scored(nn.Module):  # type: ignore[misc]
     def forward(self, *inputs: Tensor) -> Tensor:
         """The piece's score ``[1]``."""
         return self.piece(*inputs)[0]
+
+
+class Sketched(nn.Module):  # type: ignore[misc]
+    """The score before any layer, of one unpadded pair."""
+
+    def __init__(self, model: SplitBertForSequenceClassification) -> None:
+        super().__init__()
+        assert model.sketch is not None
+        self.model, self.sketch = model, model.sketch
+
+    def forward(self, query: Tensor, ids: Tensor) -> Tensor:
+        """Ids ``[1, Tq]`` and ``[1, Td]`` → score ``[1]``."""
+        sides = [
+            self.sketch.read(self.model.words(side), side, torch.ones_like(side, dtype=torch.float32))
+            for side in (query, ids)
+        ]
+        return self.sketch(sides[0], sides[1], torch.ones_like(ids, dtype=torch.float32))  # type: ignore[no-any-return]
 
 
 def _write(

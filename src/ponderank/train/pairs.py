@@ -45,7 +45,7 @@ class Group:
 def build(config: Config, path: Path) -> list[Group]:
     """The training groups, made once and kept in ``path`` (JSONL); the same file and seed make the same groups."""
     if path.is_file():
-        return [_group(row) for _, row in records(path)]
+        return read_groups(path)
     rng = random.Random(config.training.seed)
     groups: list[Group] = []
     embed = _bi_encoder(resolve(config.teacher.folder)) if config.teacher.folder else None
@@ -55,6 +55,11 @@ def build(config: Config, path: Path) -> list[Group]:
         for group in groups:
             file.write(json.dumps(asdict(group), ensure_ascii=False) + "\n")
     return groups
+
+
+def read_groups(path: Path) -> list[Group]:
+    """The groups that ``build`` kept in ``path``."""
+    return [_group(row) for _, row in records(path)]
 
 
 def collection_groups(data: Data, config: Config, rng: random.Random, embed: Embed | None) -> list[Group]:
