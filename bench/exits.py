@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
 import tempfile
 import time
@@ -21,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from quality import chosen
+
 from ponderank import Candidates, Ranking, Recipe, Reranker
-from ponderank.data.beir import Collection
 from ponderank.metrics.ranked import per_query
 from ponderank.recipes import find
 from ponderank.retrieval.bm25 import BM25Index
@@ -63,7 +63,7 @@ def predict() -> Rank:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="+", help="COLLECTION:SPLIT[:QUERIES]")
+    parser.add_argument("sets", nargs="+", help="as in quality.py")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", help="a folder in place of the embedded model")
     parser.add_argument("--level", type=int, default=2)
@@ -81,12 +81,7 @@ def main() -> None:
         warm = {name: Reranker(r, model=args.model, cache=Path(scratch) / "replies") for name, r in recipes.items()}
         cold = {name: Reranker(r, model=args.model) for name, r in recipes.items()} if args.timed else {}
         for spec in args.sets:
-            name, split, *limit = spec.split(":")
-            collection = Collection.open(args.data / name)
-            qrels = collection.qrels(split)
-            queries = [q for q in collection.judged_queries(split) if any(g > 0 for g in qrels[q.id].values())]
-            if limit:
-                queries = random.Random(0).sample(queries, min(int(limit[0]), len(queries)))
+            collection, qrels, queries = chosen(spec, args.data)
             found = BM25Index.build(collection.corpus()).search(queries, 100)
             for label, reranker in warm.items():
                 rankings = list(reranker.rank_many(found))

@@ -11,6 +11,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 WORK = Path(__file__).parent / ".cache"
 
@@ -34,8 +35,21 @@ def main() -> None:
     export_onnx(WORK / "torch", WORK / "fp32", cls_only=True)
     quantise_int8(WORK / "fp32" / "model.onnx", WORK / "fp32" / "model.int8.onnx")
     export_onnx(WORK / "torch", WORK / "plain", cls_only=False)
+    for_flashrank(tokenizer)
     write_texts(args.collection)
     shutil.rmtree(WORK / "plain" / "__pycache__", ignore_errors=True)
+
+
+def for_flashrank(tokenizer: Any) -> None:
+    """The folder that FlashRank would download, with the plain graph under the name it looks for."""
+    folder = WORK / "flashrank" / "ms-marco-MiniLM-L-12-v2"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(WORK / "plain" / "model.onnx", folder / "flashrank-MiniLM-L-12-v2_Q.onnx")
+    for name in ("tokenizer.json", "config.json"):
+        shutil.copy(WORK / "plain" / name, folder / name)
+    special = {f"{n}_token": getattr(tokenizer, f"{n}_token") for n in ("cls", "sep", "pad", "unk", "mask")}
+    (folder / "special_tokens_map.json").write_text(json.dumps(special))
+    (folder / "tokenizer_config.json").write_text(json.dumps({**special, "model_max_length": 512}))
 
 
 def write_texts(collection: Path) -> None:

@@ -2,8 +2,10 @@
 
     python bench/quality.py --data FOLDER --base MINILM_FOLDER scifact:test:60 wikiqa:dev
 
-Each set is COLLECTION:SPLIT[:QUERIES]; with a number of queries a sample is drawn (seed 0). All rerank the same BM25 top
-100 (k1 0.9, b 0.4). Differences to the bi-encoder come with a paired t-test over queries.
+Each set is COLLECTION:SPLIT[:QUERIES[:HALF]]; with a number of queries a sample is drawn (seed 0). HALF, "a" or "b", takes
+the queries whose relevant documents belong to every other article (title), so that what was tuned on one half of a
+collection's articles is reported on the other. All rerank the same BM25 top 100 (k1 0.9, b 0.4). Differences to the
+bi-encoder come with a paired t-test over queries.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ponderank import Candidates, Ranking, Reranker
+from ponderank import Candidates, Query, Ranking, Reranker
 from ponderank.data.beir import Collection
 from ponderank.metrics.ranked import per_query
 from ponderank.retrieval.bm25 import BM25Index
@@ -48,12 +50,7 @@ def as_run(rankings: list[Ranking]) -> dict[str, list[tuple[str, float]]]:
 
 
 def one(spec: str, args: argparse.Namespace) -> dict[str, Any]:
-    name, split, *limit = spec.split(":")
-    collection = Collection.open(args.data / name)
-    qrels = collection.qrels(split)
-    queries = [q for q in collection.judged_queries(split) if any(g > 0 for g in qrels[q.id].values())]
-    if limit:
-        queries = random.Random(0).sample(queries, min(int(limit[0]), len(queries)))
+    collection, qrels, queries = chosen(spec, args.data)
     found = BM25Index.build(collection.corpus()).search(queries, args.depth)
     runs = {"BM25": {c.query.id: list(zip((d.id for d in c.docs), c.scores or (), strict=True)) for c in found}}
     if args.base:
@@ -69,6 +66,22 @@ def one(spec: str, args: argparse.Namespace) -> dict[str, Any]:
     return summary(
         spec, {label: per_query(judged, run, MEASURES) for label, run in runs.items()}, seconds, len(queries)
     )
+
+
+def chosen(spec: str, data: Path) -> tuple[Collection, dict[str, dict[str, int]], list[Query]]:
+    """A set's collection, judgements, and the queries to use."""
+    name, split, limit, half = (*spec.split(":"), "", "")[:4]
+    collection = Collection.open(data / name)
+    qrels = collection.qrels(split)
+    relevant = {query: {doc for doc, grade in docs.items() if grade > 0} for query, docs in qrels.items()}
+    queries = [q for q in collection.judged_queries(split) if relevant[q.id]]
+    if half:
+        titles = {doc.id: doc.title for doc in collection.corpus()}
+        wanted = set(sorted({titles[doc] for docs in relevant.values() for doc in docs})["ab".index(half) :: 2])
+        queries = [q for q in queries if all(titles[doc] in wanted for doc in relevant[q.id])]
+    if limit:
+        queries = random.Random(0).sample(queries, min(int(limit), len(queries)))
+    return collection, qrels, queries
 
 
 def summary(spec: str, values: dict[str, Any], seconds: dict[str, float], n: int) -> dict[str, Any]:

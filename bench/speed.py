@@ -51,26 +51,17 @@ def rerankers() -> Score:
 
 
 def flashrank() -> Score:
-    import numpy as np
-    import onnxruntime as ort
-    from tokenizers import Tokenizer
+    from flashrank import Ranker, RerankRequest
 
-    # FlashRank's engine as published: one padded batch a query, all texts padded to the longest, default session
-    tokenizer = Tokenizer.from_file(str(WORK / "fp32" / "tokenizer.json"))
-    tokenizer.enable_truncation(max_length=512)
-    tokenizer.enable_padding()
-    session = ort.InferenceSession(str(WORK / "plain" / "model.onnx"), providers=["CPUExecutionProvider"])
+    # the package itself, on our graph: a model's folder that exists is not downloaded (prepare.py puts it there)
+    ranker = Ranker(model_name="ms-marco-MiniLM-L-12-v2", cache_dir=str(WORK / "flashrank"), log_level="ERROR")
 
     def score(pairs: list[tuple[str, str]]) -> list[float]:
         out: list[float] = []
         for query, texts in by_query(pairs):
-            rows = tokenizer.encode_batch([(query, text) for text in texts])
-            feed = {
-                "input_ids": np.array([r.ids for r in rows], dtype=np.int64),
-                "attention_mask": np.array([r.attention_mask for r in rows], dtype=np.int64),
-                "token_type_ids": np.array([r.type_ids for r in rows], dtype=np.int64),
-            }
-            out += [float(x) for x in session.run(None, feed)[0][:, 0]]
+            passages = [{"id": number, "text": text} for number, text in enumerate(texts)]
+            found = {r["id"]: float(r["score"]) for r in ranker.rerank(RerankRequest(query=query, passages=passages))}
+            out += [found[number] for number in range(len(texts))]
         return out
 
     return score
@@ -113,7 +104,7 @@ CONTESTANTS: dict[str, Callable[[], Score]] = {
     "CrossEncoder.predict, batch 8": lambda: sentence_transformers(8),
     "CrossEncoder.predict, batch 1": lambda: sentence_transformers(1),
     "rerankers": rerankers,
-    "FlashRank's engine": flashrank,
+    "FlashRank": flashrank,
     "ponderank fp32": lambda: ours("fp32"),
     "ponderank int8": lambda: ours("fp32", "model.int8.onnx"),
     "ponderank default model": lambda: default_model("default"),

@@ -61,6 +61,8 @@ def weights(folder):
         ("[model\n", "malformed TOML"),
         ("data = []\n[model]\nstart = 'x'\n", "there is no .*data"),
         ("[model]\nstart = 'x'\narchitecture = 'bret'\n[[data]]\nfolder = 'y'\n", "did you mean bert"),
+        ("[model]\nstart = 'x'\nsketch = 8\n[[data]]\nfolder = 'y'\n", "sketch needs split-bert and a .teacher."),
+        ("[model]\nstart = 'x'\nkeep_frozen = true\n[[data]]\nfolder = 'y'\n", "keep_frozen needs split-bert"),
     ],
 )
 def test_a_bad_training_file_is_named(tmp_path, text, message):
@@ -155,3 +157,40 @@ def test_the_command_exports_what_transformers_computes(tmp_path, tiny_bert, col
     about = json.loads((tmp_path / "out" / "training.json").read_text())
     assert len(about["files"]["animals/corpus.jsonl"]) == 64
     assert about["config"]["training"]["warmup"] == 0.1
+
+
+@pytest.fixture
+def bi_encoder(tiny_bert, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    source = tiny_bert(1)
+    transformers.BertModel.from_pretrained(source, add_pooling_layer=False).save_pretrained(tmp_path / "bi")
+    transformers.AutoTokenizer.from_pretrained(source).save_pretrained(tmp_path / "bi")
+    return tmp_path / "bi"
+
+
+@pytest.mark.train
+def test_a_split_model_is_taught_by_words_then_by_pairs_then_exported(tmp_path, bi_encoder, collection):
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("onnxscript")
+    from ponderank.backends.onnx import OnnxClassifier
+    from ponderank.train.cross_encoder import train
+    from ponderank.train.export import export_all
+
+    (tmp_path / "c.toml").write_text(
+        f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\nfreeze_below = 1\n'
+        f'keep_frozen = true\nsketch = 8\nmax_length = 64\n[[data]]\nfolder = "{collection}"\nsynthetic = 10\n'
+        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\n'
+        '[training]\nloss = "ListNetLoss"\nsteps = 4\nsave_every = 2\nlearning_rate = 1e-3\nhead_learning_rate = 1e-2\n'
+        "sketch_steps = 30\nthreads = 1\n"
+    )
+    config = configs.read(tmp_path / "c.toml")
+    out = tmp_path / "out"
+    after, start = weights(train(config, out)), weights(out / "start")
+    for name, values in start.items():
+        frozen = "embeddings" in name or "layer.0." in name or "sketch" in name or "early" in name
+        assert bool((after[name] == values).all()) == frozen or name.endswith("bias"), name
+    assert start["sketch.share"] != 6.0  # where it began
+    report = export_all(out / "model", out, config, int8=False)
+    assert report["fp32"]["largest_difference"] < 1e-4
+    assert set(report["exits"]) == {"1", "sketch"}
+    assert OnnxClassifier(out / "onnx").levels == 3

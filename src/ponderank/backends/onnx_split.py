@@ -94,7 +94,7 @@ class SplitRunner:
         if call.level == self.exits:
             score = self._run("sketch", {"query": query, "ids": _row(ids)})[0]
             return self._reply(score, query.size + len(ids), cut or query_cut, start)
-        states = self._states(call.query, query)
+        states = {**self._states(call.query, query), "query": query}
         if call.level == 0 and self._pairs.get((call.query, call.text)) is None:
             score = self._run("full", {**states, "ids": _row(ids)})[0]
         else:

@@ -64,7 +64,7 @@ class TorchClassifier:
             raise DataError(
                 f"the model has {labels} labels; a reranker has one (relevance) or two (no, yes)", path=folder
             )
-        self.levels = len(self.model.config.exits) if self.model.config.model_type == "split-bert" else 1
+        self.levels = self.model.levels if self.model.config.model_type == "split-bert" else 1
         self.batch_tokens = batch_tokens
         settings = {"max_length": self.tokenizer.max_length, "device": self.device.type}
         self.fingerprint = "torch:" + fingerprint([*weights[:1], folder / "tokenizer.json"], settings).split(":")[1]

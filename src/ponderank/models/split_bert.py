@@ -9,7 +9,8 @@ the pair is encoded as ``[CLS] q [SEP] [CLS] d [SEP]`` and, before any training,
 - the head adds, at each exit, a learned re-weighting of the cosine and a weighted MaxSim between the token states
   (late interaction), both starting at no effect. A model that stops at an exit scores by what it has so far and a
   cosine of its own, fitted to the full score after training; so one model scores early (``level`` > 0) or in full;
-- before any layer, a ``Sketch`` reads the word table alone: a hundredth of the work, trained to imitate the full score.
+- before any layer, a ``Sketch`` matches words by a learned projection of the word table and a learned weight each, at a
+  hundredth of the work. What it finds is part of the score, and with a cosine of its own it is the cheapest exit.
 
 Source: split layers PreTTR (arXiv 2004.14255), MaxSim ColBERT (arXiv 2004.12832), gates at zero Flamingo
 (arXiv 2204.14198), joint reading monoBERT (arXiv 1901.04085). Differs: the combination and the warm start are ours.
@@ -88,15 +89,17 @@ class Exit(nn.Module):  # type: ignore[misc]
 
 
 class Sketch(nn.Module):  # type: ignore[misc]
-    """A score from the word table alone: cosine of weighted means and a weighted MaxSim, in a learned projection.
+    """What the word table alone says: a weighted MaxSim of words and a cosine of weighted means, in a learned projection.
 
     Every word has a weight of its own, which learns what idf is for. No positions: word order does not count.
+    ``share`` times the MaxSim is part of the model's score; ``exit`` makes a score of its own out of both.
     """
 
     def __init__(self, vocabulary: int, hidden: int, size: int) -> None:
         super().__init__()
         self.project = nn.Linear(hidden, size)
         self.weight = nn.Embedding(vocabulary, 1)
+        self.share = nn.Parameter(torch.zeros(()))
         self.cosine = nn.Parameter(torch.tensor(10.0))
         self.maxsim = nn.Parameter(torch.tensor(10.0))
         self.bias = nn.Parameter(torch.zeros(()))
@@ -110,13 +113,16 @@ class Sketch(nn.Module):  # type: ignore[misc]
         unit = nn.functional.normalize
         return unit((states * weights[..., None]).sum(1), dim=-1), unit(states, dim=-1), weights
 
-    def forward(
+    def matched(
         self, query: tuple[Tensor, Tensor, Tensor], doc: tuple[Tensor, Tensor, Tensor], is_doc: Tensor
     ) -> Tensor:
-        """What ``read`` gave for each side, mask ``[B, Td]`` → score ``[B]``."""
+        """What ``read`` gave for each side, mask ``[B, Td]`` → weighted mean of each query word's best match ``[B]``."""
         best = (query[1] @ doc[1].transpose(1, 2) - 4.0 * (1.0 - is_doc[:, None, :])).amax(-1)
-        matched = (best * query[2]).sum(-1) / query[2].sum(-1).clamp_min(1e-6)
-        return self.cosine * (query[0] * doc[0]).sum(-1) + self.maxsim * matched + self.bias
+        return (best * query[2]).sum(-1) / query[2].sum(-1).clamp_min(1e-6)
+
+    def exit(self, matched: Tensor, query: Tensor, doc: Tensor) -> Tensor:
+        """The cheapest score ``[B]``: of ``matched`` and both sides' means ``[B, S]``."""
+        return self.cosine * (query * doc).sum(-1) + self.maxsim * matched + self.bias
 
 
 class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
@@ -141,6 +147,11 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
     def _init_weights(self, module: nn.Module) -> None:
         """Leave everything as its constructor made it: zeros are the warm start."""
 
+    @property
+    def levels(self) -> int:
+        """How many scores it can stop at, the last included."""
+        return sum(layer > 0 for layer in self.config.exits) + (self.sketch is not None)
+
     def embed(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Each segment gets positions from 0, and segment id 0 throughout, as the bi-encoder saw it."""
         query_tokens = ((1 - token_type_ids) * attention_mask).sum(1, keepdim=True)
@@ -158,13 +169,13 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         table = self.bert.embeddings
         return table.LayerNorm(table.word_embeddings(input_ids) + table.token_type_embeddings.weight[0])
 
-    def sketched(self, input_ids: Tensor, is_query: Tensor, is_doc: Tensor) -> Tensor:
-        """The sketch's score ``[B]`` of pairs ``[B, T]``."""
+    def sketched(self, input_ids: Tensor, is_query: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
+        """Of pairs ``[B, T]``: what the sketch adds to the score, and its own score, each ``[B]``."""
         assert self.sketch is not None
         words = self.words(input_ids)
-        return self.sketch(
-            self.sketch.read(words, input_ids, is_query), self.sketch.read(words, input_ids, is_doc), is_doc
-        )
+        query, doc = self.sketch.read(words, input_ids, is_query), self.sketch.read(words, input_ids, is_doc)
+        matched = self.sketch.matched(query, doc, is_doc)
+        return self.sketch.share * matched, self.sketch.exit(matched, query[0], doc[0])
 
     def layer(self, index: int, hidden: Tensor, own: Tensor, other: Tensor | None) -> Tensor:
         """One BERT layer; ``own`` and ``other`` are additive masks ``[B, 1, T, T]`` within and across the segments
@@ -203,12 +214,15 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         return total + self.config.scale * (product @ last.early) + last.early_bias
 
     def scores(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Score after each exit, cumulative: ``[B, exits]``; the last column is the model's score."""
+        """Score after each exit, cumulative, the sketch first: ``[B, levels]``; the last column is the model's score."""
         hidden = self.embed(input_ids, token_type_ids, attention_mask)
         own, other = self.masks(token_type_ids, attention_mask, hidden.dtype)
         is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
         is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
         total, columns = hidden.new_zeros(hidden.shape[0]), []
+        if self.sketch is not None:
+            total, alone = self.sketched(input_ids, is_query, is_doc)
+            columns.append(alone)
         ready = self.joinable if self.training else None
         for index in range(self.config.num_hidden_layers + 1):
             if ready and index == self.config.join_layer:
@@ -216,10 +230,8 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
             if index in self.config.exits:
                 added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
                 total = total + self.config.scale * added
-                sketched = index == 0 and self.sketch is not None
-                columns.append(
-                    self.sketched(input_ids, is_query, is_doc) if sketched else self.stopped(index, total, product)
-                )
+                if index:  # what a layer-0 exit adds counts, but one stops there by the sketch
+                    columns.append(self.stopped(index, total, product))
             if index < self.config.num_hidden_layers and not (ready and index < self.config.join_layer):
                 hidden = self.layer(index, hidden, own, other)
         return torch.stack(columns, dim=1)

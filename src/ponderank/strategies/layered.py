@@ -15,10 +15,10 @@ from ponderank.types import Ask, Judgement
 class LayeredExit:
     """Judge all at the shallowest exit, then only those that can still reach the top ``k``, deeper and deeper.
 
-    ``exits`` are pairs ``(level, margin)``, cheapest first (the largest level; level 0 is the full model): ``margin`` bounds how far the score at that level may be
-    from the full score, in units of the score. After an exit, a candidate leaves if its score plus the margin
-    is below the k-th largest score minus the margin: with true bounds the top k is that of the full model. Those that
-    left rank below all that stayed, in the order of their last scores.
+    ``exits`` are pairs ``(level, margin)``, cheapest first (the largest level; level 0 is the full model): ``margin``
+    bounds how far the score at that level may be from the full score, in units of the score. After an exit, a candidate
+    leaves if its score plus the margin is below the k-th largest score minus the margin: with true bounds the top k is
+    that of the full model. Those that left rank below all that stayed, in the order of their last scores.
 
     Where as few as ``k`` are left, nobody can leave any more and the full model is asked at once.
 

@@ -21,7 +21,8 @@ class Model:
 
     ``start`` is a folder, or ``python:PACKAGE/FOLDER`` inside an installed package. ``architecture`` is ``"bert"`` (any
     sequence classifier; ``labels`` 1 or 2) or ``"split-bert"`` (``models.split_bert``, started from a bi-encoder).
-    ``sketch`` > 0 gives the split model a score before any layer, of that many dimensions, taught after the training.
+    ``sketch`` > 0 gives the split model a sketch of that many dimensions, taught before the rest by the ``[teacher]``;
+    ``sketch_share`` > 0 replaces the share that it learned.
     Layers under ``freeze_below`` do not learn; ``keep_frozen`` keeps in memory what a split model's say of each text.
     """
 
@@ -32,6 +33,7 @@ class Model:
     exits: tuple[int, ...] = (0, 2, 4, 6)
     scale: float = 20.0
     sketch: int = 0
+    sketch_share: float = 0.0
     freeze_below: int = 0
     keep_frozen: bool = False
     max_length: int = 128
@@ -228,6 +230,8 @@ def _check(config: Config, path: Path) -> None:
             "model.keep_frozen needs split-bert, freeze_below of at least join_layer, and no exit between 0 and join_layer",
             path=path,
         )
+    if spec.sketch and (spec.architecture != "split-bert" or not config.teacher.folder):
+        raise DataError("model.sketch needs split-bert and a [teacher] with a folder", path=path)
     if not config.data:
         raise DataError("there is no [[data]]", path=path)
     if config.negatives.hard > config.negatives.per_query:

@@ -53,7 +53,7 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
     groups = build(config, out / "pairs.jsonl")
     if not groups:
         raise DataError("no training pairs: no judged query has a positive and enough BM25 negatives")
-    model = _start(config, out)
+    model = _start(config, groups, out)
     trainer = _trainer(model, config, groups, out)
     checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
@@ -99,7 +99,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _start(config: Config, out: Path) -> Any:
+def _start(config: Config, groups: list[Group], out: Path) -> Any:
     """The untrained cross-encoder, with its lower layers frozen if asked."""
     import torch
     from sentence_transformers import CrossEncoder
@@ -109,21 +109,18 @@ def _start(config: Config, out: Path) -> Any:
     torch.manual_seed(config.training.seed)
     spec, folder = config.model, resolve(config.model.start)
     if spec.architecture == "split-bert":
-        from ponderank.models.split_bert import SplitBertForSequenceClassification, register
+        from ponderank.models.split_bert import register
 
         register()
         start = out / "start"
-        model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
-            folder, join_layer=spec.join_layer, exits=spec.exits, scale=spec.scale
-        )
-        model.save_pretrained(start)
-        tokenizer.save_pretrained(start)
+        if not start.is_dir():
+            _begin_split(config, groups, folder, start)
         folder = start
     encoder = CrossEncoder(
         str(folder), num_labels=spec.labels, max_length=spec.max_length, activation_fn=torch.nn.Identity()
     )
     for name, parameter in encoder.named_parameters():
-        if ".early" in name or _layer(name) < spec.freeze_below:
+        if ".early" in name or ".sketch." in name or _layer(name) < spec.freeze_below:
             parameter.requires_grad_(False)
     if spec.keep_frozen:
         from ponderank.train.frozen import FrozenStates
@@ -131,6 +128,28 @@ def _start(config: Config, out: Path) -> Any:
         inner = _inner(encoder)
         inner.joinable = FrozenStates(inner)
     return encoder
+
+
+def _begin_split(config: Config, groups: list[Group], folder: Path, start: Path) -> None:
+    """Make the split model of the bi-encoder in ``folder``, its sketch taught, in ``start``."""
+    from ponderank.models.split_bert import SplitBertForSequenceClassification
+
+    spec = config.model
+    model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
+        folder, join_layer=spec.join_layer, exits=spec.exits, scale=spec.scale, sketch=spec.sketch
+    )
+    if spec.sketch:
+        from ponderank.train import sketch
+
+        seed, steps = config.training.seed, config.training.sketch_steps
+        sketch.fit(model, tokenizer, groups, config.teacher, steps=steps, seed=seed)
+        if spec.sketch_share:
+            model.sketch.share.data.fill_(spec.sketch_share)
+    made = start.with_suffix(".tmp")
+    shutil.rmtree(made, ignore_errors=True)
+    model.save_pretrained(made)
+    tokenizer.save_pretrained(made)
+    made.rename(start)
 
 
 def _inner(encoder: Any) -> Any:

@@ -19,7 +19,7 @@ def fit(
 ) -> dict[str, Any]:
     """Solve for each exit's ``early`` weights by least squares within queries, save the model, report on held-out queries.
 
-    The sketch, layer 0, gets one factor and one offset.
+    The sketch's own score gets one factor and one offset.
 
     Returns ``{"exits": {layer: {"spread": deviation of full minus early, "correlation", "q90", "q95", "q99"}}}``: ``q`` are
     quantiles of the absolute difference after each query's mean is taken out, in units of the score.
@@ -52,7 +52,7 @@ def fit(
         full.append(score)
         if model.sketch is not None:
             is_doc = (batch["token_type_ids"] * batch["attention_mask"]).float()
-            sketches.append(model.sketched(batch["input_ids"], batch["attention_mask"] - is_doc, is_doc))
+            sketches.append(model.sketched(batch["input_ids"], batch["attention_mask"] - is_doc, is_doc)[1])
     half = len(chosen) // 2
     report = {}
     for layer in early:
@@ -68,7 +68,7 @@ def fit(
         last.early_bias.data = torch.cat([r - p for r, p in zip(rest[:half], predicted[:half], strict=True)]).mean()
         report[str(layer)] = _off(rest[half:], predicted[half:])
     if model.sketch is not None:
-        report["0"] = _scaled(model.sketch, sketches, full, half)
+        report["sketch"] = _scaled(model.sketch, sketches, full, half)
     model.save_pretrained(folder)
     return {"exits": report}
 
@@ -106,6 +106,8 @@ def _parts(
     is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
     is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
     total = hidden.new_zeros(hidden.shape[0])
+    if model.sketch is not None:
+        total, _ = model.sketched(input_ids, is_query, is_doc)
     totals, products = {}, {}
     for index in range(config.num_hidden_layers + 1):
         if index in config.exits:

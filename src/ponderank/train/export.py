@@ -143,20 +143,11 @@ def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> 
             break
     folders = {"fp32": out / "onnx"}
     if config.model.architecture == "split-bert":
-        from ponderank.train import exits, sketch
+        from ponderank.train import exits
         from ponderank.train.export_split import export
         from ponderank.train.shrink import share_weights
 
         groups = read_groups(out / "pairs.jsonl")
-        if config.model.sketch:
-            sketch.fit(
-                model,
-                groups,
-                size=config.model.sketch,
-                label_weight=config.teacher.label_weight,
-                steps=config.training.sketch_steps,
-                seed=config.training.seed,
-            )
         margins = exits.fit(model, [(group.query, group.docs) for group in groups])
         share_weights(export(model, folders["fp32"]))
         if int8:

@@ -5,10 +5,12 @@ documents, and a shallow exit stops after the layers it needs. Every graph point
 stored twice.
 
     query.onnx         ids [1, Tq]                        → states of the query, one per exit up to join_layer
-    full.onnx          query states, ids [1, Td]          → score [1]: all layers in one run
-    sketch.onnx        query [1, Tq], ids [1, Td]         → score [1]: the score before any layer, if the model has one
-    exit0.onnx         query states, ids [1, Td]          → score [1], carry…
+    full.onnx          query states, query, ids [1, Td]   → score [1]: all layers in one run
+    exit0.onnx         query states, query, ids [1, Td]   → score [1], carry…
     exit1.onnx …       query states, carry…               → score [1], carry…    the last one equals full.onnx
+    sketch.onnx        query [1, Tq], ids [1, Td]         → score [1]
+
+``query``, the query's ids, is there for the sketch: only models that have one take it.
 """
 
 from __future__ import annotations
@@ -70,16 +72,18 @@ class Piece(nn.Module):  # type: ignore[misc]
         config = model.config
         self.local = [layer for layer in config.exits if layer <= config.join_layer]
         self.exits = [layer for layer in config.exits if (layer > start or start == 0) and layer <= stop]
+        self.sketch = Sketched(model) if model.sketch is not None and start == 0 else None
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """``query states…, ids`` (start 0) or ``query states…, hidden, total`` → ``score [1]``, ``hidden``, ``total``."""
+        """``query states…, [query,] ids`` (start 0) or ``query states…, hidden, total`` → ``score [1]``, ``hidden``,
+        ``total``."""
         model, config = self.model, self.model.config
-        states, rest = inputs[: -1 if self.start == 0 else -2], inputs[-1 if self.start == 0 else -2 :]
+        states, rest = inputs[: len(self.local)], inputs[len(self.local) :]
         query_length = states[0].shape[1]
         if self.start == 0:
-            ids = rest[0]
+            ids = rest[-1]
             hidden = model.embed(ids, torch.zeros_like(ids), torch.ones_like(ids))
-            total = hidden.new_zeros(1)
+            total = self.sketch.both(rest[0], ids)[0] if self.sketch is not None else hidden.new_zeros(1)
         else:
             hidden, total = rest
         joined = self.start > config.join_layer
@@ -122,23 +126,21 @@ def export(folder: str | Path, out: str | Path) -> list[Path]:
     queries, axes = [hidden] * len(local), {name: {1: "tq"} for name in names}
     stops = [layer for layer in config.exits if layer > 0]
     paths = [_write(Query(model), (ids,), ["ids"], names, {"ids": {1: "tq"}, **axes}, out / "query.onnx")]
-    full_axes = {**axes, "ids": {1: "td"}}
-    last = config.num_hidden_layers
-    paths.append(
-        _write(Scored(Piece(model, 0, last)), (*queries, ids), [*names, "ids"], ["score"], full_axes, out / "full.onnx")
-    )
+    full_axes = {**axes, "query": {1: "tq"}, "ids": {1: "td"}}
+    whole = Scored(Piece(model, 0, config.num_hidden_layers))
+    read, read_names = ((ids[:, :4], ids), ["query", "ids"]) if model.sketch is not None else ((ids,), ["ids"])
+    paths.append(_write(whole, (*queries, *read), [*names, *read_names], ["score"], full_axes, out / "full.onnx"))
     if model.sketch is not None:
-        sketch_axes = {"query": {1: "tq"}, "ids": {1: "td"}}
-        paths.append(_write(Sketched(model), (ids, ids), ["query", "ids"], ["score"], sketch_axes, out / "sketch.onnx"))
+        paths.append(_write(Sketched(model), read, read_names, ["score"], full_axes, out / "sketch.onnx"))
     for number, stop in enumerate(stops):
         start = 0 if number == 0 else stops[number - 1]
         carry = (
-            (ids,)
+            read
             if start == 0
             else (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
         )
-        inputs = [*names, "ids"] if start == 0 else [*names, "hidden", "total"]
-        dynamic = {**axes, "ids": {1: "td"}, "hidden": {1: "t"}, "hidden_out": {1: "u"}}
+        inputs = [*names, *read_names] if start == 0 else [*names, "hidden", "total"]
+        dynamic = {**full_axes, "hidden": {1: "t"}, "hidden_out": {1: "u"}}
         outputs = ["score", "hidden_out", "total_out"]
         path = out / f"exit{number}.onnx"
         paths.append(_write(Piece(model, start, stop), (*queries, *carry), inputs, outputs, dynamic, path))
@@ -172,7 +174,7 @@ class Scored(nn.Module):  # type: ignore[misc]
 
 
 class Sketched(nn.Module):  # type: ignore[misc]
-    """The score before any layer, of one unpadded pair."""
+    """The sketch of one unpadded pair."""
 
     def __init__(self, model: SplitBertForSequenceClassification) -> None:
         super().__init__()
@@ -180,12 +182,17 @@ class Sketched(nn.Module):  # type: ignore[misc]
         self.model, self.sketch = model, model.sketch
 
     def forward(self, query: Tensor, ids: Tensor) -> Tensor:
-        """Ids ``[1, Tq]`` and ``[1, Td]`` → score ``[1]``."""
-        sides = [
+        """Ids ``[1, Tq]`` and ``[1, Td]`` → the sketch's own score ``[1]``."""
+        return self.both(query, ids)[1]
+
+    def both(self, query: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """What it adds to the full score ``[1]``, and its own."""
+        left, right = (
             self.sketch.read(self.model.words(side), side, torch.ones_like(side, dtype=torch.float32))
             for side in (query, ids)
-        ]
-        return self.sketch(sides[0], sides[1], torch.ones_like(ids, dtype=torch.float32))  # type: ignore[no-any-return]
+        )
+        matched = self.sketch.matched(left, right, torch.ones_like(ids, dtype=torch.float32))
+        return self.sketch.share * matched, self.sketch.exit(matched, left[0], right[0])
 
 
 def _write(
