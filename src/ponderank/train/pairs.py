@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -179,4 +180,5 @@ def _bi_encoder(folder: Path) -> Embed:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(folder), device=None)
-    return lambda texts: model.encode(list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=False)
+    bar = sys.stderr.isatty()  # the longest wait before the first step
+    return lambda texts: model.encode(list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=bar)

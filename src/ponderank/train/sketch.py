@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm.auto import trange
 
 from ponderank.models.split_bert import Sketch, SplitBertForSequenceClassification
 from ponderank.strategies.pointwise import standardised
@@ -57,7 +58,7 @@ def fit(
         weight_decay=0.0,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1.0 - step / steps)
-    for _ in range(steps):
+    for _ in trange(steps, desc="words", disable=None):
         chosen = rng.sample(usable, min(batch, len(usable)))
         query, _ = read(model, tokenizer, [g.query for g in chosen], 64)
         docs, is_doc = read(model, tokenizer, [text for g in chosen for text in g.docs], 160)
