@@ -121,6 +121,6 @@ def _read(values: Any, known: Mapping[str, type]) -> Any:
         raise RecipeError(f"{kind}: {error}") from error
 
 
-def _turned(value: Any, old: type, new: type) -> Any:
+def _turned(value: Any, old: type[Any], new: type[Any]) -> Any:
     """Sequences of type ``old`` as ``new``, inside as well."""
-    return new(_turned(item, old, new) for item in value) if isinstance(value, old) else value  # type: ignore[call-overload]
+    return new(_turned(item, old, new) for item in value) if isinstance(value, old) else value

@@ -126,7 +126,7 @@ class SplitRunner:
             ids, cut = self.tokenizer.one(text, self.tokenizer.max_length)
             kept = (_row(ids), cut)
             self._ids.put(text, kept, kept[0].nbytes + len(text))
-        return kept  # type: ignore[no-any-return]
+        return kept
 
     def _states(self, text: str, ids: Any) -> dict[str, Any]:
         """The query's states at the exits up to the join."""

@@ -150,7 +150,7 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
     @property
     def levels(self) -> int:
         """How many scores it can stop at, the last included."""
-        return sum(layer > 0 for layer in self.config.exits) + (self.sketch is not None)
+        return int(sum(layer > 0 for layer in self.config.exits)) + (self.sketch is not None)
 
     def embed(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Each segment gets positions from 0, and segment id 0 throughout, as the bi-encoder saw it."""

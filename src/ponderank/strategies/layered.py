@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ponderank.contracts import Plan
 from ponderank.strategies.pointwise import interpolate
-from ponderank.types import Ask, Judgement
+from ponderank.types import Ask, Group, Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class LayeredExit:
 
     def _scores(
         self, alive: list[int], level: int, offset: list[float]
-    ) -> Generator[list[Ask], list[Judgement], dict[int, float]]:
+    ) -> Generator[list[Group | Ask], list[Judgement], dict[int, float]]:
         judgements = yield [Ask((i,), level) for i in alive]
         return {i: j.scores[0] + offset[i] for i, j in zip(alive, judgements, strict=True)}
 

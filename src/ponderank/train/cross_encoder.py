@@ -138,7 +138,7 @@ def _begin_split(config: Config, groups: list[Group], folder: Path, start: Path)
     model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
         folder, join_layer=spec.join_layer, exits=spec.exits, scale=spec.scale, sketch=spec.sketch
     )
-    if spec.sketch:
+    if model.sketch is not None:
         from ponderank.train import sketch
 
         seed, steps = config.training.seed, config.training.sketch_steps

@@ -71,7 +71,7 @@ def fit(
         targets = torch.tensor([g.targets(teacher.label_weight) for g in chosen])
         loss = imitation(own, strange, targets) + listwise(cosines + sketch.share * matched.view(-1, width), targets)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
     model.requires_grad_(True)
