@@ -5,7 +5,7 @@
 Each set is COLLECTION:SPLIT[:QUERIES[:HALF]]; with a number of queries a sample is drawn (seed 0). HALF, "a" or "b", takes
 the queries whose relevant documents belong to every other article (title), so that what was tuned on one half of a
 collection's articles is reported on the other. All rerank the same BM25 top 100 (k1 0.9, b 0.4). Differences to the
-bi-encoder come with a paired t-test over queries.
+bi-encoder come with a paired t-test over queries. "bi-encoder + BM25" has the first stage's score at the default's weight.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 from ponderank import Candidates, Query, Ranking, Reranker
 from ponderank.data.beir import Collection
 from ponderank.metrics.ranked import per_query
+from ponderank.recipes import find
 from ponderank.retrieval.bm25 import BM25Index
+from ponderank.strategies.pointwise import Pointwise, interpolate
 
 HERE = Path(__file__).parent
 MEASURES = ["nDCG@10", "RR@10"]
@@ -45,6 +47,17 @@ def bi_encoder(base: Path, collection: Collection, found: list[Candidates]) -> d
     return {c.query.id: [(d.id, float(known[d.id] @ q)) for d in c.docs] for c, q in zip(found, queries, strict=True)}
 
 
+def fused(run: dict[str, list[tuple[str, float]]], found: list[Candidates]) -> dict[str, list[tuple[str, float]]]:
+    """The bi-encoder with the first stage added as the default recipe adds it; 20 × cosine is the default's start."""
+    strategy = find("default").strategy
+    assert isinstance(strategy, Pointwise)
+    return {
+        c.query.id: [(doc, 20 * s + offset) for (doc, s), offset in zip(run[c.query.id], offsets, strict=True)]
+        for c in found
+        for offsets in [interpolate([0.0] * len(c.docs), c.scores, strategy.prior_weight)]
+    }
+
+
 def as_run(rankings: list[Ranking]) -> dict[str, list[tuple[str, float]]]:
     return {r.query.id: [(d.id, float(-i)) for i, d in enumerate(r.docs)] for r in rankings}
 
@@ -55,6 +68,7 @@ def one(spec: str, args: argparse.Namespace) -> dict[str, Any]:
     runs = {"BM25": {c.query.id: list(zip((d.id for d in c.docs), c.scores or (), strict=True)) for c in found}}
     if args.base:
         runs["bi-encoder"] = bi_encoder(args.base, collection, found)
+        runs["bi-encoder + BM25"] = fused(runs["bi-encoder"], found)
     seconds = {}
     for label in args.recipes:
         recipe, _, model = label.partition("@")

@@ -180,6 +180,17 @@ def test_another_first_stage_in_the_same_folder_is_refused(collection, tmp_path)
         perform(experiment(collection), tmp_path / "out", backend=flat_backend())
 
 
+def test_a_run_goes_on_after_an_upgrade_and_says_so(collection, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    perform(experiment(collection), out, backend=flat_backend())
+    monkeypatch.setattr("ponderank.manifest.versions", lambda: {"ponderank": "9"})
+    for _ in range(2):
+        perform(experiment(collection), out, backend=flat_backend())
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["versions"]["ponderank"] != "9"
+    assert manifest["continued_with"] == [{"ponderank": "9"}]
+
+
 def test_where_a_file_lay_is_not_a_difference():
     assert (
         list(differences({"collection": {"path": "a", "corpus": "x"}}, {"collection": {"path": "b", "corpus": "x"}}))

@@ -232,7 +232,7 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
 
 
 def _claim(out: Path, wanted: dict[str, Any]) -> None:
-    """Write the manifest, or check that the one that is there means the same."""
+    """Write the manifest, or check that the one that is there means the same; other versions are added to it."""
     path = out / "manifest.json"
     there = manifests.read(path)
     if there is None:
@@ -242,6 +242,10 @@ def _claim(out: Path, wanted: dict[str, Any]) -> None:
     if differing:
         remedy = "give another --out, or start over here with --fresh"
         raise DataError(f"this folder holds another experiment ({'; '.join(differing)}); {remedy}", path=out)
+    seen = [there.get("versions"), *there.get("continued_with", [])]
+    if wanted["versions"] not in seen:
+        added = {"continued_with": [*seen[1:], wanted["versions"]]}
+        manifests.write_whole(path, manifests.dumped(there | added))
 
 
 def _metrics(

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypedDict, Unpack
 
 from ponderank.contracts import Backend, Cancels, Tokenizer
 from ponderank.errors import BackendError
@@ -20,7 +21,45 @@ class WordTokenizer:
         return len((prompt if isinstance(prompt, str) else "".join(part.text for part in prompt)).split())
 
 
-class Batched:
+class _Options(TypedDict, total=False):
+    """``can``: the calls that ``fn`` answers, by default ``Classify``; what counts tokens; what names the function in a cache."""
+
+    can: frozenset[type[Call]]
+    tokenizer: Tokenizer
+    fingerprint: str
+
+
+class _Queued:
+    """What the two below share: calls wait, oldest first, under tickets that count up."""
+
+    def __init__(
+        self,
+        can: frozenset[type[Call]] = frozenset({Classify}),
+        tokenizer: Tokenizer | None = None,
+        fingerprint: str = "function",
+    ) -> None:
+        self.can, self.fingerprint = can, fingerprint
+        self.tokenizer: Tokenizer = tokenizer or WordTokenizer()
+        self._waiting: deque[tuple[int, Call]] = deque()
+        self._tickets = 0
+
+    def add(self, call: Call) -> int:
+        """Queue a call."""
+        self._tickets += 1
+        self._waiting.append((self._tickets, call))
+        return self._tickets
+
+    def cancel(self, tickets: Collection[int]) -> None:
+        """Drop these calls."""
+        gone = set(tickets)
+        self._waiting = deque(item for item in self._waiting if item[0] not in gone)
+
+    def close(self) -> None:
+        """Drop what waits."""
+        self._waiting.clear()
+
+
+class Batched(_Queued):
     """A backend from ``fn(calls) -> replies``, asked up to ``size`` calls at a time, oldest first.
 
     >>> backend = Batched(lambda calls: [Reply(scores=(float(len(c.text)),)) for c in calls], size=8)
@@ -33,21 +72,10 @@ class Batched:
         self,
         fn: Callable[[Sequence[Call]], Sequence[Reply]],
         size: int,
-        *,
-        can: frozenset[type[Call]] = frozenset({Classify}),
-        tokenizer: Tokenizer | None = None,
-        fingerprint: str = "function",
+        **options: Unpack[_Options],
     ) -> None:
-        self.fn, self.size, self.can, self.fingerprint = fn, size, can, fingerprint
-        self.tokenizer: Tokenizer = tokenizer or WordTokenizer()
-        self._waiting: deque[tuple[int, Call]] = deque()
-        self._tickets = 0
-
-    def add(self, call: Call) -> int:
-        """Queue a call."""
-        self._tickets += 1
-        self._waiting.append((self._tickets, call))
-        return self._tickets
+        super().__init__(**options)
+        self.fn, self.size = fn, size
 
     def step(self) -> list[tuple[int, Reply]]:
         """Answer the oldest ``size`` calls; if ``fn`` raises, these are lost and the others wait on."""
@@ -55,40 +83,20 @@ class Batched:
         replies = self.fn([call for _, call in batch]) if batch else []
         return [(ticket, reply) for (ticket, _), reply in zip(batch, replies, strict=True)]
 
-    def cancel(self, tickets: Collection[int]) -> None:
-        """Drop these calls."""
-        gone = set(tickets)
-        self._waiting = deque(item for item in self._waiting if item[0] not in gone)
 
-    def close(self) -> None:
-        """Drop what waits."""
-        self._waiting.clear()
-
-
-class Threaded:
+class Threaded(_Queued):
     """A backend from ``fn(call) -> reply``, ``workers`` of them at once."""
 
     def __init__(
         self,
         fn: Callable[[Call], Reply],
         workers: int,
-        *,
-        can: frozenset[type[Call]] = frozenset({Classify}),
-        tokenizer: Tokenizer | None = None,
-        fingerprint: str = "function",
+        **options: Unpack[_Options],
     ) -> None:
-        self.fn, self.workers, self.can, self.fingerprint = fn, workers, can, fingerprint
-        self.tokenizer: Tokenizer = tokenizer or WordTokenizer()
+        super().__init__(**options)
+        self.fn, self.workers = fn, workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ponderank")
-        self._waiting: deque[tuple[int, Call]] = deque()
         self._running: dict[Future[Reply], int] = {}
-        self._tickets = 0
-
-    def add(self, call: Call) -> int:
-        """Queue a call."""
-        self._tickets += 1
-        self._waiting.append((self._tickets, call))
-        return self._tickets
 
     def step(self) -> list[tuple[int, Reply]]:
         """Keep the workers busy and return what has finished; empty when nothing is queued.
@@ -109,15 +117,15 @@ class Threaded:
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls; those that a worker is at are finished in vain."""
+        super().cancel(tickets)
         gone = set(tickets)
-        self._waiting = deque(item for item in self._waiting if item[0] not in gone)
         for future in [future for future, ticket in self._running.items() if ticket in gone]:
             future.cancel()
             del self._running[future]
 
     def close(self) -> None:
         """Stop the threads; calls not yet started are dropped."""
-        self._waiting.clear()
+        super().close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -111,25 +111,25 @@ def copy_tokenizer(folder: Path, out: Path) -> None:
 
 
 def quantise_int8(source: str | Path, target: str | Path, *, reduce_range: bool = True) -> Path:
-    """Dynamic int8: s8 weights per channel, u8 activations, embeddings too; returns ``target``.
+    """Dynamic int8: s8 weights per channel, u8 activations, embeddings per row; returns ``target``.
 
     ``reduce_range`` keeps weights to 7 bits, so that processors without VNNI do not saturate.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    from ponderank.train.shrink import vectors
+    from ponderank.train.shrink import quantise_tables, vectors
 
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)  # it advises pre-processing that the exporter has done already
     try:
         quantize_dynamic(
             source, target, per_channel=True, reduce_range=reduce_range, weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul", "Gemm", "Gather"], nodes_to_exclude=vectors(Path(source)),
+            op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=vectors(Path(source)),
             extra_options={"MatMulConstBOnly": True},
         )  # fmt: skip
     finally:
         logging.root.setLevel(level)
-    return Path(target)
+    return quantise_tables(Path(target))
 
 
 def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> dict[str, Any]:
