@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ponderank.errors import DataError
 from ponderank.train.config import Config
-from ponderank.train.pairs import read_groups
+from ponderank.train.pairs import Group, read_groups
 from ponderank.types import Classify
 
 _COPIED = ("tokenizer.json", "tokenizer_config.json", "config.json", "special_tokens_map.json")
@@ -146,13 +146,15 @@ def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> 
         from ponderank.train import exits
         from ponderank.train.export_split import export
         from ponderank.train.shrink import share_weights
+        from ponderank.train.smooth import smooth
 
         groups = read_groups(out / "pairs.jsonl")
         margins = exits.fit(model, [(group.query, group.docs) for group in groups])
         share_weights(export(model, folders["fp32"]))
         if int8:
             folders["int8"] = out / "onnx-int8"
-            paths = export(model, folders["int8"])
+            texts = _calibration(model, groups)
+            paths = export(model, folders["int8"], lambda it: smooth(it, texts))
             for path in paths:
                 quantise_int8(path, path)
             share_weights(paths)
@@ -168,6 +170,18 @@ def export_all(model: Path, out: Path, config: Config, *, int8: bool = True) -> 
     with written(out / "parity.json") as file:
         json.dump(report, file, indent=1)
     return report
+
+
+def _calibration(model: Path, groups: Sequence[Group], size: int = 40) -> list[dict[str, Tensor]]:
+    """Batches of pairs out of all parts of the training data, for ``smooth``."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(model))
+    chosen = groups[:: max(1, len(groups) // size)][:size]
+    return [
+        dict(tokenizer([g.query] * len(g.docs), list(g.docs), truncation=True, max_length=256, padding=True, return_tensors="pt"))
+        for g in chosen
+    ]  # fmt: skip
 
 
 def parity(model: Path, folders: dict[str, Path], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -109,9 +110,16 @@ class Piece(nn.Module):  # type: ignore[misc]
         return part.segments(query, doc)
 
 
-def export(folder: str | Path, out: str | Path) -> list[Path]:
-    """Write the graphs in fp32, the tokenizer and ``config.json`` to ``out``; returns the graphs' paths."""
+def export(
+    folder: str | Path, out: str | Path, prepare: Callable[[SplitBertForSequenceClassification], object] | None = None
+) -> list[Path]:
+    """Write the graphs in fp32, the tokenizer and ``config.json`` to ``out``; returns the graphs' paths.
+
+    ``prepare`` may rewrite the model in place first (``train.smooth``).
+    """
     model = SplitBertForSequenceClassification.from_pretrained(str(folder)).eval()
+    if prepare is not None:
+        prepare(model)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     config = model.config
