@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import statistics
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,14 @@ def one(spec: str, args: argparse.Namespace) -> dict[str, Any]:
         runs["bi-encoder"] = bi_encoder(args.base, collection, found)
         runs["bi-encoder + BM25"] = fused(runs["bi-encoder"], found)
     seconds = {}
-    for label in args.recipes:
-        recipe, _, model = label.partition("@")
-        with Reranker(recipe, model=model or None) as reranker:
-            start = time.perf_counter()
-            runs[label] = as_run(list(reranker.rank_many(found)))
-            seconds[label] = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as scratch:
+        for label in args.recipes:
+            recipe, _, model = label.partition("@")
+            kept = Path(scratch) / "replies"  # recipes of one model share what it said
+            with Reranker(recipe, model=model or None, cache=kept) as reranker:
+                start = time.perf_counter()
+                runs[label] = as_run(list(reranker.rank_many(found)))
+                seconds[label] = time.perf_counter() - start
     judged = {q.id: qrels[q.id] for q in queries}
     return summary(
         spec, {label: per_query(judged, run, MEASURES) for label, run in runs.items()}, seconds, len(queries)

@@ -56,7 +56,12 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
     model = _start(config, groups, out)
     trainer = _trainer(model, config, groups, out)
     checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    if checkpoints and _step(checkpoints[-1]) >= config.training.steps:  # only the finish was missing
+        from transformers import TrainerState
+
+        trainer.state = TrainerState.load_from_json(str(checkpoints[-1] / "trainer_state.json"))
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     with written(out / "log.jsonl") as file:
         file.writelines(json.dumps(row) + "\n" for row in trainer.state.log_history)
     _finish(model, trainer, config, out)
@@ -234,8 +239,10 @@ def _finish(model: Any, trainer: Any, config: Config, out: Path) -> None:
 
     spec = config.training
     checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
-    best = trainer.state.best_model_checkpoint
-    chosen = checkpoints[-spec.average :] if spec.average > 1 else [Path(best)] if best else []
+    best = Path(trainer.state.best_model_checkpoint or "none").name
+    chosen = checkpoints[-spec.average :]
+    if spec.average == 1:
+        chosen = [path for path in checkpoints if path.name == best] or checkpoints[-1:]
     inner = _inner(model)
     if chosen:
         states = [_weights(path) for path in chosen]

@@ -42,7 +42,7 @@ def fit(
             list(texts),
             padding=True,
             truncation="only_second",
-            max_length=256,
+            max_length=min(256, config.max_position_embeddings),
             return_tensors="pt",
         )
         totals, products, score = _parts(model, **batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -177,25 +178,31 @@ def _calibration(model: Path, groups: Sequence[Group], size: int = 40) -> list[d
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(model))
+    limit = min(256, tokenizer.model_max_length)
     chosen = groups[:: max(1, len(groups) // size)][:size]
     return [
-        dict(tokenizer([g.query] * len(g.docs), list(g.docs), truncation=True, max_length=256, padding=True, return_tensors="pt"))
+        dict(tokenizer([g.query] * len(g.docs), list(g.docs), truncation=True, max_length=limit, padding=True, return_tensors="pt"))
         for g in chosen
     ]  # fmt: skip
 
 
 def parity(model: Path, folders: dict[str, Path], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """How far each export is from torch on ``pairs``: largest and mean difference, rank agreement, megabytes."""
+    """How far each export is from torch on ``pairs``: largest and mean difference, rank agreement, megabytes.
+
+    Pairs that one side shortens are left out: the two count a pair's tokens differently where segments are split.
+    """
     import numpy as np
 
     from ponderank.backends.onnx import OnnxClassifier
     from ponderank.backends.transformers import TorchClassifier
 
-    limit = 256  # both sides must see the same tokens
-    reference = np.array(_scores(TorchClassifier(model, device="cpu", max_length=2 * limit), pairs))
-    report: dict[str, Any] = {"pairs": len(pairs)}
+    found = {name: np.array(_scores(OnnxClassifier(folder), pairs)) for name, folder in folders.items()}
+    reference = np.array(_scores(TorchClassifier(model, device="cpu"), pairs))
+    whole = np.isfinite(np.stack([reference, *found.values()])).all(0)
+    reference = reference[whole]
+    report: dict[str, Any] = {"pairs": int(whole.sum())}
     for name, folder in folders.items():
-        scores = np.array(_scores(OnnxClassifier(folder), pairs))
+        scores = found[name][whole]
         off = np.abs(scores - reference)
         ranks = [values.argsort().argsort().astype(float) for values in (scores, reference)]
         report[name] = {
@@ -208,9 +215,11 @@ def parity(model: Path, folders: dict[str, Path], pairs: Sequence[tuple[str, str
 
 
 def _scores(backend: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """The last logit of each pair, not-a-number where the pair was shortened."""
     tickets = [backend.add(Classify(query, text)) for query, text in pairs]
     found: dict[int, float] = {}
     while len(found) < len(tickets):
-        found.update((ticket, reply.scores[-1]) for ticket, reply in backend.step())
+        for ticket, reply in backend.step():
+            found[ticket] = math.nan if reply.finish == "truncated" else reply.scores[-1]
     backend.close()
     return [found[ticket] for ticket in tickets]

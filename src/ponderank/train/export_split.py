@@ -161,7 +161,7 @@ def export(
                 "exits": len(stops),
                 "layers": stops,
                 "sketch": model.sketch is not None,
-                "max_length": 256,
+                "max_length": min(256, config.max_position_embeddings),
             },
             indent=1,
         )
