@@ -17,7 +17,7 @@ RECIPES = (
     Recipe("default", "embedded", _EMBEDDED, Pointwise(prior_weight=0.4), _MONOBERT,
            "the embedded model, with the first stage's scores where they are known"),
     Recipe("default-alone", "embedded", _EMBEDDED, Pointwise(), _MONOBERT, "the embedded model's own scores"),
-    Recipe("default-fast", "embedded", _EMBEDDED, LayeredExit(k=10, exits=((2, 1.5),), prior_weight=0.4), _MONOBERT,
+    Recipe("default-fast", "embedded", _EMBEDDED, LayeredExit(k=10, exits=((2, 1.25),), prior_weight=0.4), _MONOBERT,
            "candidates that are very unlikely to reach the top 10 leave before the first layer"),
     Recipe("monobert-large", "castorini/monobert-large-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),
     Recipe("monobert-base", "nboost/pt-bert-base-uncased-msmarco", CrossEncoder(), Pointwise(), _MONOBERT),

@@ -25,7 +25,7 @@ class LayeredExit:
     ``prior_weight`` as in ``Pointwise``; the first stage's scores count at every exit.
 
     Source: the bound is the rank-safe form of Cascade Transformer (arXiv 2005.02534) style pruning.
-    Differs: margins are quantiles measured on held-out queries, so safety holds as often as they were chosen to.
+    Differs: no margin bounds a learned exit for certain; shipped ones are chosen from measured curves (LOG.md).
 
     >>> plan = LayeredExit(k=1, exits=((1, 0.5),)).plan(2)
     >>> next(plan)
