@@ -6,6 +6,7 @@ Each set is COLLECTION:SPLIT[:QUERIES[:HALF]]; with a number of queries a sample
 the queries whose relevant documents belong to every other article (title), so that what was tuned on one half of a
 collection's articles is reported on the other. All rerank the same BM25 top 100 (k1 0.9, b 0.4). Differences to the
 bi-encoder come with a paired t-test over queries. "bi-encoder + BM25" has the first stage's score at the default's weight.
+Seconds are those of the first recipe of a model; later ones find its replies kept.
 """
 
 from __future__ import annotations
