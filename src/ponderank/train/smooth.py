@@ -50,13 +50,13 @@ def smooth(model: nn.Module, batches: Sequence[dict[str, Tensor]], *, alpha: flo
 
     linears = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features > 1]
     hooks = [m.register_forward_pre_hook(note) for m in linears]
-    groups: list[list[nn.Linear]] = []
+    groups: dict[frozenset[nn.Linear], None] = {}
     with torch.inference_mode():
         for batch in batches:
             kept: list[Tensor] = []
             readers.clear()
             model(**batch)
-            groups = list(readers.values())
+            groups |= {frozenset(group): None for group in readers.values()}
     for hook in hooks:
         hook.remove()
     scales: dict[nn.Module, Tensor] = {}
