@@ -210,7 +210,7 @@ def contest(names: list[str], pairs: list[tuple[str, str]], args: argparse.Names
     groups = by_query(pairs)
     per_round = [groups[i * args.per_round : (i + 1) * args.per_round] for i in range(args.rounds + 1)]
     seconds: dict[str, list[float]] = {name: [] for name in running}
-    limit, work_done = [], []
+    limit, work_done, sizes = [], [], []
     for number, chunk in enumerate(per_round):
         batch = [(query, text) for query, group in chunk for text in group]
         if not batch:
@@ -219,13 +219,14 @@ def contest(names: list[str], pairs: list[tuple[str, str]], args: argparse.Names
             pipe.send(batch)
             seconds[name].append(pipe.recv()[0])
         if number:  # round 0 warms up
+            sizes.append(len(batch))
             limit.append(gemm_limit())
             work_done.append(flop(batch) / limit[-1])
-    return table(running, seconds, limit, work_done, len(batch))
+    return table(running, seconds, limit, work_done, sizes)
 
 
 def table(
-    running: dict[str, Any], seconds: dict[str, list[float]], limit: list[float], ideal: list[float], size: int
+    running: dict[str, Any], seconds: dict[str, list[float]], limit: list[float], ideal: list[float], sizes: list[int]
 ) -> dict[str, Any]:
     base = next(iter(seconds))
     rows = {}
@@ -235,7 +236,7 @@ def table(
         process.join()
         own = seconds[name][1:]
         rows[name] = {
-            "pairs_per_s": size / statistics.median(own),
+            "pairs_per_s": statistics.median(n / o for n, o in zip(sizes, own, strict=True)),
             "x_base": statistics.median(b / o for b, o in zip(seconds[base][1:], own, strict=True)),
             "of_limit": statistics.median(i / o for i, o in zip(ideal, own, strict=True)),
             "peak_mb": memory,

@@ -45,6 +45,7 @@ def trained(model, tmp_path_factory):
         for weights in (part.cosine, part.early, part.token_weight.weight):
             weights.data.normal_(0, 0.3)
         part.maxsim.data.fill_(0.4)
+        part.words.data.fill_(0.3)
         part.early_bias.data.fill_(0.2)
     for weights in network.sketch.parameters():
         weights.data.normal_(1, 0.5)

@@ -7,8 +7,9 @@ the pair is encoded as ``[CLS] q [SEP] [CLS] d [SEP]`` and, before any training,
 - layers below ``join_layer`` attend within the query and within the document only (PreTTR's split layers);
 - layers from ``join_layer`` on also attend across, through one gate per head that starts at 0;
 - the head adds, at each exit, a learned re-weighting of the cosine and a weighted MaxSim between the token states
-  (late interaction), both starting at no effect. A model that stops at an exit scores by what it has so far and a
-  cosine of its own, fitted to the full score after training; so one model scores early (``level`` > 0) or in full;
+  (late interaction), starting at no effect but for the last exit's MaxSim, if asked. A model that stops at an exit scores
+  by what it has so far and a cosine of its own, fitted to the full score after training; so one model scores early
+  (``level`` > 0) or in full;
 - before any layer, a ``Sketch`` matches words by a learned projection of the word table and a learned weight each, at a
   hundredth of the work. What it finds is part of the score, and with a cosine of its own it is the cheapest exit.
 
@@ -63,6 +64,7 @@ class Exit(nn.Module):  # type: ignore[misc]
         self.cosine = nn.Parameter(torch.zeros(hidden))
         self.token_weight = nn.Linear(hidden, 1)
         self.maxsim = nn.Parameter(torch.zeros(()))
+        self.words = nn.Parameter(torch.zeros(()))  # the same with the sketch's weights of the query's words
         self.bias = nn.Parameter(torch.zeros(()))
         # what the score of a model that stops here adds instead of the last cosine; fitted after training
         self.early = nn.Parameter(torch.ones(hidden), requires_grad=False)
@@ -70,22 +72,38 @@ class Exit(nn.Module):  # type: ignore[misc]
         nn.init.zeros_(self.token_weight.weight)
         nn.init.zeros_(self.token_weight.bias)
 
-    def forward(self, hidden: Tensor, is_query: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
-        """``hidden [B, T, H]``, masks ``[B, T]`` (float) → added score ``[B]`` (in units of ``scale``) and the
-        elementwise cosine ``[B, H]``."""
-        return self._score(hidden, is_query, hidden, is_doc)
+    def forward(
+        self, hidden: Tensor, is_query: Tensor, is_doc: Tensor, importance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """``hidden [B, T, H]``, masks ``[B, T]`` (float), the query's words' shares ``[B, T]`` → added score ``[B]`` (in
+        units of ``scale``) and the elementwise cosine ``[B, H]``."""
+        return self._score(hidden, is_query, hidden, is_doc, importance)
 
-    def segments(self, query: Tensor, doc: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for one unpadded pair: ``query [1, Tq, H]``, ``doc [1, Td, H]``."""
-        return self._score(query, torch.ones_like(query[..., 0]), doc, torch.ones_like(doc[..., 0]))
+    def segments(self, query: Tensor, doc: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same for one unpadded pair: ``query [1, Tq, H]``, ``doc [1, Td, H]``, ``importance [1, Tq]``."""
+        return self._score(query, torch.ones_like(query[..., 0]), doc, torch.ones_like(doc[..., 0]), importance)
 
-    def _score(self, query: Tensor, is_query: Tensor, doc: Tensor, is_doc: Tensor) -> tuple[Tensor, Tensor]:
+    def _score(
+        self, query: Tensor, is_query: Tensor, doc: Tensor, is_doc: Tensor, importance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         unit = nn.functional.normalize
         product = unit((query * is_query[..., None]).sum(1), dim=-1) * unit((doc * is_doc[..., None]).sum(1), dim=-1)
         similarity = unit(query, dim=-1) @ unit(doc, dim=-1).transpose(1, 2)
         best = (similarity - 4.0 * (1.0 - is_doc[:, None, :])).amax(-1)
-        weight = (self.token_weight(query)[..., 0] - 1e4 * (1.0 - is_query)).softmax(-1)
-        return (product @ self.cosine) + self.maxsim * (weight * best).sum(-1) + self.bias, product
+        weight = self.maxsim * (self.token_weight(query)[..., 0] - 1e4 * (1.0 - inside(is_query))).softmax(-1)
+        if importance is not None:
+            weight = weight + self.words * importance
+        return (product @ self.cosine) + (weight * best).sum(-1) + self.bias, product
+
+
+def inside(mask: Tensor) -> Tensor:
+    """``mask [B, T]`` of one run of ones a row, without the run's ends: a text without its ``[CLS]`` and ``[SEP]``.
+
+    >>> inside(torch.tensor([[0.0, 1.0, 1.0, 1.0, 0.0]])).tolist()
+    [[0.0, 0.0, 1.0, 0.0, 0.0]]
+    """
+    beside = nn.functional.pad(mask, (1, 1))
+    return mask * beside[:, :-2] * beside[:, 2:]
 
 
 class Sketch(nn.Module):  # type: ignore[misc]
@@ -108,10 +126,13 @@ class Sketch(nn.Module):  # type: ignore[misc]
     def read(self, words: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Word vectors ``[B, T, H]``, ids and mask ``[B, T]`` → mean ``[B, S]``, words ``[B, T, S]``, weights ``[B, T]``;
         both kinds of vector have length 1."""
-        states = self.project(words)
-        weights = nn.functional.softplus(self.weight(ids)[..., 0]) * mask
+        states, weights = self.project(words), self.weights(ids, mask)
         unit = nn.functional.normalize
         return unit((states * weights[..., None]).sum(1), dim=-1), unit(states, dim=-1), weights
+
+    def weights(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """What each word counts, ``[B, T]``."""
+        return nn.functional.softplus(self.weight(ids)[..., 0]) * mask
 
     def matched(
         self, query: tuple[Tensor, Tensor, Tensor], doc: tuple[Tensor, Tensor, Tensor], is_doc: Tensor
@@ -177,6 +198,13 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         matched = self.sketch.matched(query, doc, is_doc)
         return self.sketch.share * matched, self.sketch.exit(matched, query[0], doc[0])
 
+    def importance(self, input_ids: Tensor, is_query: Tensor) -> Tensor | None:
+        """The share of each of the query's words in what the sketch says they count, ``[B, T]``; None without a sketch."""
+        if self.sketch is None:
+            return None
+        weights = self.sketch.weights(input_ids, inside(is_query))
+        return weights / weights.sum(-1, keepdim=True).clamp_min(1e-6)
+
     def layer(self, index: int, hidden: Tensor, own: Tensor, other: Tensor | None) -> Tensor:
         """One BERT layer; ``own`` and ``other`` are additive masks ``[B, 1, T, T]`` within and across the segments
         (``other`` None: there is one segment only)."""
@@ -219,6 +247,7 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         own, other = self.masks(token_type_ids, attention_mask, hidden.dtype)
         is_query = ((1 - token_type_ids) * attention_mask).to(hidden.dtype)
         is_doc = (token_type_ids * attention_mask).to(hidden.dtype)
+        importance = self.importance(input_ids, is_query)
         total, columns = hidden.new_zeros(hidden.shape[0]), []
         if self.sketch is not None:
             total, alone = self.sketched(input_ids, is_query, is_doc)
@@ -228,7 +257,7 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
             if ready and index == self.config.join_layer:
                 hidden = ready(input_ids, attention_mask, token_type_ids)
             if index in self.config.exits:
-                added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc)
+                added, product = self.exits[self.config.exits.index(index)](hidden, is_query, is_doc, importance)
                 total = total + self.config.scale * added
                 if index:  # what a layer-0 exit adds counts, but one stops there by the sketch
                     columns.append(self.stopped(index, total, product))
@@ -259,8 +288,13 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         exits: tuple[int, ...] | None = None,
         scale: float = 20.0,
         sketch: int = 0,
+        late_interaction: float = 0.0,
     ) -> tuple[SplitBertForSequenceClassification, PreTrainedTokenizerFast]:
-        """Warm-start from a mean-pooled BERT bi-encoder's folder; the score is ``scale * cosine`` until trained."""
+        """Warm-start from a mean-pooled BERT bi-encoder's folder; the score is ``scale * cosine`` until trained.
+
+        ``late_interaction`` times the MaxSim of its token states comes on top, and, with a sketch, as much of the MaxSim
+        in which each of the query's words counts as the sketch says.
+        """
         base = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
         layers = base.config.num_hidden_layers
         fields = {
@@ -272,6 +306,9 @@ class SplitBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         config = SplitBertConfig(join_layer=join_layer, exits=exits, scale=scale, sketch=sketch, **fields)
         model = cls(config)
         model.bert.load_state_dict(base.state_dict(), strict=False)
+        model.exits[-1].maxsim.data.fill_(late_interaction / scale)
+        if sketch:
+            model.exits[-1].words.data.fill_(late_interaction / scale)
         return model, pair_tokenizer(folder)
 
 

@@ -22,7 +22,8 @@ class Model:
     ``start`` is a folder, or ``python:PACKAGE/FOLDER`` inside an installed package. ``architecture`` is ``"bert"`` (any
     sequence classifier; ``labels`` 1 or 2) or ``"split-bert"`` (``models.split_bert``, started from a bi-encoder).
     ``sketch`` > 0 gives the split model a sketch of that many dimensions, taught before the rest by the ``[teacher]``;
-    ``sketch_share`` > 0 replaces the share that it learned.
+    ``sketch_share`` > 0 replaces the share that it learned. ``late_interaction`` is what the MaxSim of the start's token
+    states counts in the score to begin with, and, with a sketch, again the MaxSim weighted by its words.
     Layers under ``freeze_below`` do not learn; ``keep_frozen`` keeps in memory what a split model's say of each text.
     """
 
@@ -34,6 +35,7 @@ class Model:
     scale: float = 20.0
     sketch: int = 0
     sketch_share: float = 0.0
+    late_interaction: float = 0.0
     freeze_below: int = 0
     keep_frozen: bool = False
     max_length: int = 128
@@ -69,7 +71,8 @@ class Negatives:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Whom to learn from beside the labels: ``scale * cosine`` of a bi-encoder plus ``bm25 * z(BM25)``.
+    """Whom to learn from beside the labels: ``scale * cosine`` of a bi-encoder plus ``bm25 * z(BM25)``, plus
+    ``late_interaction`` times the MaxSim of its token states, plain and weighted by idf (``train.teacher``).
 
     A list loss learns ``teacher + label_weight * label``; ``MarginMSELoss`` the differences of that to the positive's.
     Without a ``folder`` the labels stand alone.
@@ -78,6 +81,7 @@ class Teacher:
     folder: str = ""
     scale: float = 20.0
     bm25: float = 0.6
+    late_interaction: float = 0.0
     label_weight: float = 1.0
 
 

@@ -141,7 +141,12 @@ def _begin_split(config: Config, groups: list[Group], folder: Path, start: Path)
 
     spec = config.model
     model, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
-        folder, join_layer=spec.join_layer, exits=spec.exits, scale=spec.scale, sketch=spec.sketch
+        folder,
+        join_layer=spec.join_layer,
+        exits=spec.exits,
+        scale=spec.scale,
+        sketch=spec.sketch,
+        late_interaction=spec.late_interaction,
     )
     if model.sketch is not None:
         from ponderank.train import sketch

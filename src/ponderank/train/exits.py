@@ -108,10 +108,11 @@ def _parts(
     total = hidden.new_zeros(hidden.shape[0])
     if model.sketch is not None:
         total, _ = model.sketched(input_ids, is_query, is_doc)
+    importance = model.importance(input_ids, is_query)
     totals, products = {}, {}
     for index in range(config.num_hidden_layers + 1):
         if index in config.exits:
-            more, products[index] = model.exits[config.exits.index(index)](hidden, is_query, is_doc)
+            more, products[index] = model.exits[config.exits.index(index)](hidden, is_query, is_doc, importance)
             total = total + config.scale * more
             totals[index] = total
         if index < config.num_hidden_layers:

@@ -7,7 +7,7 @@ stored twice.
     query.onnx         ids [1, Tq]                        → states of the query, one per exit up to join_layer
     full.onnx          query states, query, ids [1, Td]   → score [1]: all layers in one run
     exit0.onnx         query states, query, ids [1, Td]   → score [1], carry…
-    exit1.onnx …       query states, carry…               → score [1], carry…    the last one equals full.onnx
+    exit1.onnx …       query states, query, carry…        → score [1], carry…    the last one equals full.onnx
     sketch.onnx        query [1, Tq], ids [1, Td]         → score [1]
 
 ``query``, the query's ids, is there for the sketch: only models that have one take it.
@@ -52,16 +52,33 @@ def _segment(model: SplitBertForSequenceClassification, ids: Tensor, stops: list
     return [*states, hidden] if model.config.join_layer not in stops else states
 
 
-def _layer(
-    model: SplitBertForSequenceClassification, index: int, hidden: Tensor, query_length: Tensor | None
-) -> Tensor:
-    """One layer without padding: masks only where two segments meet."""
+def _layer(model: SplitBertForSequenceClassification, index: int, hidden: Tensor, query_length: int | None) -> Tensor:
+    """One layer without padding; two segments attend as four blocks, so nothing is computed only to be masked."""
+    heads, length = model.config.num_attention_heads, hidden.shape[1]
+    block = model.bert.encoder.layer[index]
+    this = block.attention.self
+    size = hidden.shape[-1] // heads
+    # scaled here, on [T, H], and not on the larger [heads, T, T]
+    query = (this.query(hidden) * size**-0.5).view(1, length, heads, size).transpose(1, 2)
+    key = this.key(hidden).view(1, length, heads, size).permute(0, 2, 3, 1)
+    value = this.value(hidden).view(1, length, heads, size).transpose(1, 2)
+
+    def read(rows: slice, columns: slice) -> Tensor:
+        return (query[:, :, rows] @ key[..., columns]).softmax(-1) @ value[:, :, columns]
+
     if query_length is None:
-        return model.layer(index, hidden, hidden.new_zeros(1, 1, 1, 1), None)
-    length = hidden.shape[1]
-    side = (torch.arange(length)[None] >= query_length).to(hidden.dtype)
-    same = side[:, :, None] * side[:, None, :] + (1 - side)[:, :, None] * (1 - side)[:, None, :]
-    return model.layer(index, hidden, ((same - 1.0) * 1e4)[:, None], (-same * 1e4)[:, None])
+        context = read(slice(None), slice(None))
+    else:
+        left, right = slice(None, query_length), slice(query_length, None)
+        gate = model.gates[index - model.config.join_layer].view(1, heads, 1, 1)
+        context = torch.cat(
+            [read(left, left) + gate * read(left, right), read(right, right) + gate * read(right, left)], 2
+        )
+    context = context.transpose(1, 2).reshape(1, length, heads * size)
+    out = block.attention.output
+    hidden = out.LayerNorm(hidden + out.dense(context))
+    wide = block.intermediate.intermediate_act_fn(block.intermediate.dense(hidden))
+    return block.output.LayerNorm(hidden + block.output.dense(wide))
 
 
 class Piece(nn.Module):  # type: ignore[misc]
@@ -76,22 +93,25 @@ class Piece(nn.Module):  # type: ignore[misc]
         self.sketch = Sketched(model) if model.sketch is not None and start == 0 else None
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """``query states…, [query,] ids`` (start 0) or ``query states…, hidden, total`` → ``score [1]``, ``hidden``,
-        ``total``."""
+        """``query states…, [query,] ids`` (start 0) or ``query states…, [query,] hidden, total`` → ``score [1]``,
+        ``hidden``, ``total``."""
         model, config = self.model, self.model.config
         states, rest = inputs[: len(self.local)], inputs[len(self.local) :]
         query_length = states[0].shape[1]
+        importance = None
+        if model.sketch is not None:
+            importance, rest = model.importance(rest[0], torch.ones_like(rest[0], dtype=torch.float32)), rest[1:]
         if self.start == 0:
             ids = rest[-1]
             hidden = model.embed(ids, torch.zeros_like(ids), torch.ones_like(ids))
-            total = self.sketch.both(rest[0], ids)[0] if self.sketch is not None else hidden.new_zeros(1)
+            total = self.sketch.both(inputs[-2], ids)[0] if self.sketch is not None else hidden.new_zeros(1)
         else:
             hidden, total = rest
         joined = self.start > config.join_layer
         product: Tensor | None = None
         for index in range(self.start, self.stop + 1):
             if index in self.exits:
-                added, product = self._exit(index, states, hidden, joined, query_length)
+                added, product = self._exit(index, states, hidden, joined, query_length, importance)
                 total = total + config.scale * added
             if index == self.stop:
                 break
@@ -102,12 +122,18 @@ class Piece(nn.Module):  # type: ignore[misc]
         return self.model.stopped(self.stop, total, product), hidden, total
 
     def _exit(
-        self, index: int, states: tuple[Tensor, ...], hidden: Tensor, joined: bool, query_length: int
+        self,
+        index: int,
+        states: tuple[Tensor, ...],
+        hidden: Tensor,
+        joined: bool,
+        query_length: int,
+        importance: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         query = hidden[:, :query_length] if joined else states[self.local.index(index)]
         doc = hidden[:, query_length:] if joined else hidden
         part: Exit = self.model.exits[self.model.config.exits.index(index)]
-        return part.segments(query, doc)
+        return part.segments(query, doc, importance)
 
 
 def export(
@@ -136,18 +162,17 @@ def export(
     paths = [_write(Query(model), (ids,), ["ids"], names, {"ids": {1: "tq"}, **axes}, out / "query.onnx")]
     full_axes = {**axes, "query": {1: "tq"}, "ids": {1: "td"}}
     whole = Scored(Piece(model, 0, config.num_hidden_layers))
-    read, read_names = ((ids[:, :4], ids), ["query", "ids"]) if model.sketch is not None else ((ids,), ["ids"])
+    read, read_names = (
+        ((ids.repeat(1, 2)[:, :9], ids), ["query", "ids"]) if model.sketch is not None else ((ids,), ["ids"])
+    )
     paths.append(_write(whole, (*queries, *read), [*names, *read_names], ["score"], full_axes, out / "full.onnx"))
     if model.sketch is not None:
         paths.append(_write(Sketched(model), read, read_names, ["score"], full_axes, out / "sketch.onnx"))
     for number, stop in enumerate(stops):
         start = 0 if number == 0 else stops[number - 1]
-        carry = (
-            read
-            if start == 0
-            else (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
-        )
-        inputs = [*names, *read_names] if start == 0 else [*names, "hidden", "total"]
+        left = (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
+        carry = read if start == 0 else (*read[:-1], *left)
+        inputs = [*names, *read_names] if start == 0 else [*names, *read_names[:-1], "hidden", "total"]
         dynamic = {**full_axes, "hidden": {1: "t"}, "hidden_out": {1: "u"}}
         outputs = ["score", "hidden_out", "total_out"]
         path = out / f"exit{number}.onnx"

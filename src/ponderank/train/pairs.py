@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,11 @@ from typing import Any
 from ponderank.data.beir import Collection
 from ponderank.data.lines import records, written
 from ponderank.retrieval.bm25 import BM25Index
-from ponderank.strategies.pointwise import standardised
 from ponderank.train.config import Config, Data, Negatives, resolve
 from ponderank.types import Doc, Query
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z\-]{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-
-Embed = Callable[[Sequence[str]], Any]
-"""Texts ``[N]`` → unit vectors ``[N, H]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +43,13 @@ def build(config: Config, path: Path) -> list[Group]:
         return read_groups(path)
     rng = random.Random(config.training.seed)
     groups: list[Group] = []
-    embed = _bi_encoder(resolve(config.teacher.folder)) if config.teacher.folder else None
     for data in config.data:
-        groups += collection_groups(data, config, rng, embed)
+        found = collection_groups(data, config, rng)
+        if config.teacher.folder:
+            from ponderank.train.teacher import taught
+
+            found = taught(found, config.teacher)
+        groups += found
     with written(path) as file:
         for group in groups:
             file.write(json.dumps(asdict(group), ensure_ascii=False) + "\n")
@@ -63,8 +61,8 @@ def read_groups(path: Path) -> list[Group]:
     return [_group(row) for _, row in records(path)]
 
 
-def collection_groups(data: Data, config: Config, rng: random.Random, embed: Embed | None) -> list[Group]:
-    """The groups of one collection."""
+def collection_groups(data: Data, config: Config, rng: random.Random) -> list[Group]:
+    """The groups of one collection, no teacher asked yet."""
     collection = Collection.open(resolve(data.folder))
     judged = {q: {d for d, g in docs.items() if g > 0} for q, docs in collection.qrels(data.split).items()}
     docs = _sampled(collection, judged, data, rng)
@@ -95,7 +93,7 @@ def collection_groups(data: Data, config: Config, rng: random.Random, embed: Emb
                     bm25,
                 )
             )
-    return taught(groups, config, embed) if embed else groups
+    return groups
 
 
 def choose(ranked: list[str], positives: set[str], spec: Negatives, rng: random.Random) -> list[str]:
@@ -132,29 +130,9 @@ def sentence(text: str, rng: random.Random) -> str:
     return rng.choice(fit) if fit else ""
 
 
-def taught(groups: list[Group], config: Config, embed: Embed) -> list[Group]:
-    """The groups with teacher scores: ``scale * cosine + bm25 * z(BM25)``, relative to the group's mean."""
-    spec = config.teacher
-    queries = {g.query: None for g in groups}
-    docs = {text: None for g in groups for text in g.docs}
-    query_at, doc_at = ({text: i for i, text in enumerate(texts)} for texts in (queries, docs))
-    query_vectors, doc_vectors = embed(list(queries)), embed(list(docs))
-    out = []
-    for group in groups:
-        cosines = doc_vectors[[doc_at[text] for text in group.docs]] @ query_vectors[query_at[group.query]]
-        scores = [spec.scale * float(c) + spec.bm25 * z for c, z in zip(cosines, standardised(group.bm25), strict=True)]
-        mean = sum(scores) / len(scores)
-        out.append(Group(**{**_fields(group), "teacher": tuple(round(s - mean, 4) for s in scores)}))
-    return out
-
-
 def _group(row: dict[str, Any]) -> Group:
     docs, labels, bm25, teacher = (tuple(row[name]) for name in ("docs", "labels", "bm25", "teacher"))
     return Group(str(row["source"]), str(row["query"]), docs, labels, bm25, teacher)
-
-
-def _fields(group: Group) -> dict[str, Any]:
-    return {name: getattr(group, name) for name in Group.__dataclass_fields__}
 
 
 def _sampled(collection: Collection, judged: dict[str, set[str]], data: Data, rng: random.Random) -> list[Doc]:
@@ -174,11 +152,3 @@ def _cut(doc: Doc, data: Data, rng: random.Random) -> str:
     words = doc.text.split()
     body = " ".join(words[: rng.choice(data.words)])
     return f"{title} {body}".strip()
-
-
-def _bi_encoder(folder: Path) -> Embed:
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(str(folder), device=None)
-    bar = sys.stderr.isatty()  # the longest wait before the first step
-    return lambda texts: model.encode(list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=bar)

@@ -13,12 +13,12 @@ _SMALL = 1024
 """Bytes under which a tensor stays in its graph."""
 
 
-def vectors(path: Path) -> list[str]:
-    """The products with a single column: nothing to gain in int8, and ONNX Runtime refuses a zero point for them."""
+def left_out(path: Path) -> list[str]:
+    """Products that int8 does not suit: a single column, or a matrix a head; ONNX Runtime refuses their zero points."""
     graph = onnx.load(str(path), load_external_data=False).graph
     dims = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in dims]
-    return [node.name for node in products if len(dims[node.input[1]]) == 1 or dims[node.input[1]][-1] == 1]
+    return [node.name for node in products if len(dims[node.input[1]]) != 2 or dims[node.input[1]][-1] == 1]
 
 
 def quantise_tables(path: Path) -> Path:
