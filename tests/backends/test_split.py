@@ -80,6 +80,32 @@ def test_before_training_the_score_is_the_bi_encoders_cosine(model, bi_encoder):
     assert scores.tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_late_interaction_counts_every_word_once_and_again_as_the_sketch_says(bi_encoder):
+    from ponderank.models.split_bert import SplitBertForSequenceClassification
+
+    network, tokenizer = SplitBertForSequenceClassification.from_bi_encoder(
+        bi_encoder, join_layer=1, exits=(0, 1, 2), sketch=8, late_interaction=6.0
+    )
+    network.sketch.weight.weight.data.uniform_(-2, 2)
+    encoder = transformers.BertModel.from_pretrained(bi_encoder, add_pooling_layer=False).eval()
+    single = transformers.AutoTokenizer.from_pretrained(bi_encoder)
+    unit = torch.nn.functional.normalize
+
+    def expected(query, text):
+        ids = single(query, return_tensors="pt")["input_ids"]
+        q, d = (encoder(**single(t, return_tensors="pt")).last_hidden_state[0] for t in (query, text))
+        best = (unit(q, dim=-1) @ unit(d, dim=-1).T).amax(1)[1:-1]
+        words = torch.nn.functional.softplus(network.sketch.weight(ids[0])[1:-1, 0])
+        cosine = unit(q.mean(0), dim=0) @ unit(d.mean(0), dim=0)
+        return float(20.0 * cosine + 6.0 * best.mean() + 6.0 * (words @ best) / words.sum())
+
+    with torch.inference_mode():
+        queries, texts = zip(*PAIRS, strict=True)
+        batch = tokenizer(list(queries), list(texts), padding=True, return_tensors="pt")
+        scores = network.eval()(**batch).logits[:, 0]
+        assert scores.tolist() == pytest.approx([expected(*pair) for pair in PAIRS], abs=1e-4)
+
+
 def test_the_graphs_give_torchs_scores_at_every_level(trained):
     from ponderank.backends.onnx import OnnxClassifier
     from ponderank.backends.transformers import TorchClassifier

@@ -170,6 +170,31 @@ def bi_encoder(tiny_bert, tmp_path):
 
 
 @pytest.mark.train
+def test_the_teacher_adds_late_interaction_of_the_same_states(bi_encoder):
+    pytest.importorskip("sentence_transformers")
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    from ponderank.train.config import Teacher
+    from ponderank.train.pairs import Group
+    from ponderank.train.teacher import taught
+
+    group = Group("s", "the cat", ("the dog is quick", "a zebra", "the cat"), (1.0, 0.0, 0.0), (3.0, 1.0, 0.0))
+    plain, late = (
+        taught([group], Teacher(folder=str(bi_encoder), bm25=0.5, late_interaction=weight))[0].teacher
+        for weight in (0.0, 3.0)
+    )
+    encoder = SentenceTransformer(str(bi_encoder), device="cpu")
+    query, *docs = encoder.encode([group.query, *group.docs], output_value="token_embeddings")
+    best = [(torch.nn.functional.normalize(query) @ torch.nn.functional.normalize(d).T).amax(1) for d in docs]
+    ids = [encoder.tokenizer(text)["input_ids"] for text in (group.query, *group.docs)]
+    weights = torch.tensor([4 / max(1, sum(token in one for one in ids[1:])) for token in ids[0]]).log()
+    added = torch.stack([3 * (b.mean() + b @ weights / weights.sum()) for b in best])
+    expected = torch.tensor(plain) + added - added.mean()
+    assert late == pytest.approx(expected.tolist(), abs=2e-2)  # states are kept in half precision
+
+
+@pytest.mark.train
 def test_a_split_model_is_taught_by_words_then_by_pairs_then_exported(tmp_path, bi_encoder, collection):
     pytest.importorskip("sentence_transformers")
     pytest.importorskip("onnxscript")
@@ -179,8 +204,8 @@ def test_a_split_model_is_taught_by_words_then_by_pairs_then_exported(tmp_path, 
 
     (tmp_path / "c.toml").write_text(
         f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\nfreeze_below = 1\n'
-        f'keep_frozen = true\nsketch = 8\nmax_length = 64\n[[data]]\nfolder = "{collection}"\nsynthetic = 10\n'
-        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\n'
+        f'keep_frozen = true\nsketch = 8\nlate_interaction = 2\nmax_length = 64\n[[data]]\nfolder = "{collection}"\nsynthetic = 10\n'
+        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\nlate_interaction = 2\n'
         '[training]\nloss = "ListNetLoss"\nsteps = 4\nsave_every = 2\nlearning_rate = 1e-3\nhead_learning_rate = 1e-2\n'
         "sketch_steps = 30\nthreads = 1\n"
     )
