@@ -20,6 +20,9 @@ from ponderank.types import Classify
 
 _COPIED = ("tokenizer.json", "tokenizer_config.json", "config.json", "special_tokens_map.json")
 
+_HEADS_AT_ONCE = 3
+"""Attention weights of a few heads fit a core's cache where those of all do not, and need a fraction of the memory."""
+
 
 class FirstRow(nn.Module):  # type: ignore[misc]
     """A BERT classifier whose last layer computes the ``[CLS]`` row only: exact, a sixth fewer operations in six layers.
@@ -52,8 +55,11 @@ class FirstRow(nn.Module):  # type: ignore[misc]
             return values.view(values.shape[0], values.shape[1], heads, size).transpose(1, 2)
 
         query, key, value = split(attention.query(hidden)), split(attention.key(hidden)), split(attention.value(hidden))
-        weights = (query @ key.transpose(-1, -2) * size**-0.5 + mask).softmax(-1)
-        return (weights @ value).transpose(1, 2).flatten(2)
+        parts = [
+            (q @ k.transpose(-1, -2) * size**-0.5 + mask).softmax(-1) @ v
+            for q, k, v in zip(*(states.split(_HEADS_AT_ONCE, 1) for states in (query, key, value)), strict=True)
+        ]
+        return torch.cat(parts, 1).transpose(1, 2).flatten(2)
 
     def _first_context(self, attention: Any, hidden: Tensor, mask: Tensor) -> Tensor:
         """What the first row reads ``[B, 1, H]``."""
