@@ -170,6 +170,25 @@ def bi_encoder(tiny_bert, tmp_path):
 
 
 @pytest.mark.train
+def test_no_steps_leave_the_start(tmp_path, bi_encoder, collection):
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("onnxscript")
+    from ponderank.train.cross_encoder import train
+    from ponderank.train.export import export_all
+
+    (tmp_path / "c.toml").write_text(
+        f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\nsketch = 8\n'
+        f'sketch_share = 3\nlate_interaction = 2\n[[data]]\nfolder = "{collection}"\n'
+        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\n'
+        "[training]\nsteps = 0\nsketch_steps = 5\nthreads = 1\n"
+    )
+    config, out = configs.read(tmp_path / "c.toml"), tmp_path / "out"
+    after, start = weights(train(config, out)), weights(out / "start")
+    assert all(bool((after[name] == values).all()) for name, values in start.items())
+    assert export_all(out / "model", out, config, int8=False)["fp32"]["largest_difference"] < 1e-4
+
+
+@pytest.mark.train
 def test_the_teacher_adds_late_interaction_of_the_same_states(bi_encoder):
     pytest.importorskip("sentence_transformers")
     import torch

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ponderank.backends.pairs import PairTokenizer
+from ponderank.backends.words import WordTable
 from ponderank.errors import DataError
 from ponderank.types import Classify, Reply, Usage
 
@@ -69,11 +70,12 @@ class SplitRunner:
             raise DataError(
                 f"not a JSON object: {error}; export the model again", path=folder / "graphs.json"
             ) from error
-        self.exits, self.sketch = int(self.graphs["exits"]), bool(self.graphs.get("sketch"))
-        self.levels = self.exits + self.sketch
+        self.exits: int = int(self.graphs["exits"])
+        self.sketch: dict[str, float] | None = self.graphs.get("sketch")
+        self.levels = self.exits + (self.sketch is not None)
         self.tokenizer = PairTokenizer.load(folder, max_length or int(self.graphs.get("max_length", 256)))
         names = ["query", "full", *(f"exit{number}" for number in range(self.exits))]
-        names += ["sketch"] if self.sketch else []
+        names += ["words"] if self.sketch is not None else []
         for name in names:
             if not (folder / f"{name}.onnx").is_file():
                 raise DataError(f"no {name}.onnx, which graphs.json promises; export the model again", path=folder)
@@ -82,6 +84,7 @@ class SplitRunner:
         self._session, self._folder = session, folder
         self._sessions: dict[str, tuple[Any, list[str]]] = {}
         self._opening = threading.Lock()
+        self._words: WordTable | None = None
         self._ids, self._queries, self._pairs = Kept(4 << 20), Kept(32 << 20), Kept(96 << 20)
 
     def __call__(self, call: Classify) -> Reply:
@@ -92,18 +95,18 @@ class SplitRunner:
         query, query_cut = self._query(call.query)
         ids, cut = self.tokenizer.one(call.text, self.tokenizer.max_length)
         if call.level == self.exits:
-            score = self._run("sketch", {"query": query, "ids": _row(ids)})[0]
+            score = self._word_table().score(query[0], ids)
             return self._reply(score, query.size + len(ids), cut or query_cut, start)
         states = {**self._states(call.query, query), "query": query}
         if call.level == 0 and self._pairs.get((call.query, call.text)) is None:
-            score = self._run("full", {**states, "ids": _row(ids)})[0]
+            found = self._run("full", {**states, "ids": _row(ids)})[0]
         else:
-            score = self._climb(call, states, ids)
-        return self._reply(score, query.size + len(ids), cut or query_cut, start)
+            found = self._climb(call, states, ids)
+        return self._reply(float(found.reshape(-1)[0]), query.size + len(ids), cut or query_cut, start)
 
-    def _reply(self, score: Any, tokens: int, cut: bool, start: float) -> Reply:
+    def _reply(self, score: float, tokens: int, cut: bool, start: float) -> Reply:
         usage = Usage(calls=1, prompt_tokens=tokens, seconds=time.perf_counter() - start)
-        return Reply(scores=(float(score.reshape(-1)[0]),), finish="truncated" if cut else "stop", usage=usage)
+        return Reply(scores=(score,), finish="truncated" if cut else "stop", usage=usage)
 
     def _climb(self, call: Classify, states: dict[str, Any], ids: list[int]) -> Any:
         """Run exit after exit up to the call's, from where the pair was left."""
@@ -135,6 +138,16 @@ class SplitRunner:
             states = dict(zip(self.graphs["states"], self._run("query", {"ids": ids}), strict=True))
             self._queries.put(text, states, sum(s.nbytes for s in states.values()))
         return states
+
+    def _word_table(self) -> WordTable:
+        if self._words is None:
+            with self._opening:
+                if self._words is None:
+                    assert self.sketch is not None
+                    graph = self._session(self._folder / "words.onnx")
+                    vocabulary = int(self.graphs["vocabulary"])
+                    self._words = WordTable(lambda ids: graph.run(None, {"ids": ids}), vocabulary, self.sketch)
+        return self._words
 
     def _run(self, name: str, inputs: dict[str, Any]) -> list[Any]:
         opened = self._sessions.get(name)

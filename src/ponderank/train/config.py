@@ -87,7 +87,10 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How long and how fast. ``average`` last checkpoints are averaged; ``keep_start`` mixes the start's weights back in."""
+    """How long and how fast; 0 steps leave the start as it is.
+
+    ``average`` last checkpoints are averaged; ``keep_start`` mixes the start's weights back in.
+    """
 
     loss: str = "BinaryCrossEntropyLoss"
     loss_options: dict[str, Any] = field(default_factory=dict)
@@ -236,6 +239,8 @@ def _check(config: Config, path: Path) -> None:
         )
     if spec.sketch and (spec.architecture != "split-bert" or not config.teacher.folder):
         raise DataError("model.sketch needs split-bert and a [teacher] with a folder", path=path)
+    if config.training.steps < 0:
+        raise DataError(f"training.steps is {config.training.steps}; give 0 or more", path=path)
     if not config.data:
         raise DataError("there is no [[data]]", path=path)
     if config.negatives.hard > config.negatives.per_query:

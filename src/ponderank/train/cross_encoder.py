@@ -54,6 +54,9 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
     if not groups:
         raise DataError("no training pairs: no judged query has a positive and enough BM25 negatives")
     model = _start(config, groups, out)
+    if not config.training.steps:  # what the start knows is all there shall be
+        _save(model, config, out)
+        return out / "model"
     trainer = _trainer(model, config, groups, out)
     checkpoints = sorted(out.glob("checkpoints/checkpoint-*"), key=_step)
     if checkpoints and _step(checkpoints[-1]) >= config.training.steps:  # only the finish was missing
@@ -262,6 +265,11 @@ def _finish(model: Any, trainer: Any, config: Config, out: Path) -> None:
             if k in start and v.is_floating_point()
         }
         inner.load_state_dict(mixed, strict=False)
+    _save(model, config, out)
+
+
+def _save(model: Any, config: Config, out: Path) -> None:
+    inner = _inner(model)
     made = out / "model.tmp"
     shutil.rmtree(made, ignore_errors=True)
     inner.save_pretrained(made)

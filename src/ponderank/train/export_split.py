@@ -8,7 +8,7 @@ stored twice.
     full.onnx          query states, query, ids [1, Td]   → score [1]: all layers in one run
     exit0.onnx         query states, query, ids [1, Td]   → score [1], carry…
     exit1.onnx …       query states, query, carry…        → score [1], carry…    the last one equals full.onnx
-    sketch.onnx        query [1, Tq], ids [1, Td]         → score [1]
+    words.onnx         ids [1, T]                         → the sketch's states [1, T, S] and weights [1, T]
 
 ``query``, the query's ids, is there for the sketch: only models that have one take it.
 """
@@ -71,9 +71,10 @@ def _layer(model: SplitBertForSequenceClassification, index: int, hidden: Tensor
     else:
         left, right = slice(None, query_length), slice(query_length, None)
         gate = model.gates[index - model.config.join_layer].view(1, heads, 1, 1)
-        context = torch.cat(
-            [read(left, left) + gate * read(left, right), read(right, right) + gate * read(right, left)], 2
-        )
+        own = [read(left, left), read(right, right)]
+        if gate.any().item():  # closed gates, those of an untrained model, need nothing from across
+            own = [own[0] + gate * read(left, right), own[1] + gate * read(right, left)]
+        context = torch.cat(own, 2)
     context = context.transpose(1, 2).reshape(1, length, heads * size)
     out = block.attention.output
     hidden = out.LayerNorm(hidden + out.dense(context))
@@ -90,7 +91,6 @@ class Piece(nn.Module):  # type: ignore[misc]
         config = model.config
         self.local = [layer for layer in config.exits if layer <= config.join_layer]
         self.exits = [layer for layer in config.exits if (layer > start or start == 0) and layer <= stop]
-        self.sketch = Sketched(model) if model.sketch is not None and start == 0 else None
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """``query states…, [query,] ids`` (start 0) or ``query states…, [query,] hidden, total`` → ``score [1]``,
@@ -104,7 +104,7 @@ class Piece(nn.Module):  # type: ignore[misc]
         if self.start == 0:
             ids = rest[-1]
             hidden = model.embed(ids, torch.zeros_like(ids), torch.ones_like(ids))
-            total = self.sketch.both(inputs[-2], ids)[0] if self.sketch is not None else hidden.new_zeros(1)
+            total = self._matched(inputs[-2], ids) if model.sketch is not None else hidden.new_zeros(1)
         else:
             hidden, total = rest
         joined = self.start > config.join_layer
@@ -120,6 +120,13 @@ class Piece(nn.Module):  # type: ignore[misc]
             hidden = _layer(model, index, hidden, query_length if joined else None)
         assert product is not None
         return self.model.stopped(self.stop, total, product), hidden, total
+
+    def _matched(self, query: Tensor, ids: Tensor) -> Tensor:
+        """What the sketch adds to the score ``[1]``."""
+        sketch, ones = self.model.sketch, [torch.ones_like(side, dtype=torch.float32) for side in (query, ids)]
+        assert sketch is not None
+        left, right = (sketch.read(self.model.words(x), x, one) for x, one in zip((query, ids), ones, strict=True))
+        return sketch.share * sketch.matched(left, right, ones[1])
 
     def _exit(
         self,
@@ -167,7 +174,8 @@ def export(
     )
     paths.append(_write(whole, (*queries, *read), [*names, *read_names], ["score"], full_axes, out / "full.onnx"))
     if model.sketch is not None:
-        paths.append(_write(Sketched(model), read, read_names, ["score"], full_axes, out / "sketch.onnx"))
+        words = {"ids": {1: "t"}, "states": {1: "t"}, "weights": {1: "t"}}
+        paths.append(_write(Words(model), (ids,), ["ids"], ["states", "weights"], words, out / "words.onnx"))
     for number, stop in enumerate(stops):
         start = 0 if number == 0 else stops[number - 1]
         left = (torch.zeros(1, 14 if start > config.join_layer else 5, config.hidden_size), torch.zeros(1))
@@ -185,7 +193,8 @@ def export(
                 "states": names,
                 "exits": len(stops),
                 "layers": stops,
-                "sketch": model.sketch is not None,
+                "sketch": model.sketch and {n: getattr(model.sketch, n).item() for n in ("cosine", "maxsim", "bias")},
+                "vocabulary": config.vocab_size,
                 "max_length": min(256, config.max_position_embeddings),
             },
             indent=1,
@@ -206,26 +215,18 @@ class Scored(nn.Module):  # type: ignore[misc]
         return self.piece(*inputs)[0]
 
 
-class Sketched(nn.Module):  # type: ignore[misc]
-    """The sketch of one unpadded pair."""
+class Words(nn.Module):  # type: ignore[misc]
+    """What the sketch makes of words, ``ids [1, T]`` → states ``[1, T, S]``, weights ``[1, T]``."""
 
     def __init__(self, model: SplitBertForSequenceClassification) -> None:
         super().__init__()
         assert model.sketch is not None
         self.model, self.sketch = model, model.sketch
 
-    def forward(self, query: Tensor, ids: Tensor) -> Tensor:
-        """Ids ``[1, Tq]`` and ``[1, Td]`` → the sketch's own score ``[1]``."""
-        return self.both(query, ids)[1]
-
-    def both(self, query: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """What it adds to the full score ``[1]``, and its own."""
-        left, right = (
-            self.sketch.read(self.model.words(side), side, torch.ones_like(side, dtype=torch.float32))
-            for side in (query, ids)
-        )
-        matched = self.sketch.matched(left, right, torch.ones_like(ids, dtype=torch.float32))
-        return self.sketch.share * matched, self.sketch.exit(matched, left[0], right[0])
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Project and weigh each word."""
+        words = self.model.words(ids)
+        return self.sketch.project(words), self.sketch.weights(ids, torch.ones_like(ids, dtype=torch.float32))
 
 
 def _write(
