@@ -169,6 +169,16 @@ def bi_encoder(tiny_bert, tmp_path):
     return tmp_path / "bi"
 
 
+def split(tmp_path, bi_encoder, collection, model, training, teacher=""):
+    """A split model's training file, read: lines for its [model], [training] and [teacher]."""
+    (tmp_path / "c.toml").write_text(
+        f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\n{model}'
+        f'[[data]]\nfolder = "{collection}"\nsynthetic = 10\n[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n'
+        f'[teacher]\nfolder = "{bi_encoder}"\n{teacher}[training]\n{training}'
+    )
+    return configs.read(tmp_path / "c.toml")
+
+
 @pytest.mark.train
 def test_no_steps_leave_the_start(tmp_path, bi_encoder, collection):
     pytest.importorskip("sentence_transformers")
@@ -176,13 +186,9 @@ def test_no_steps_leave_the_start(tmp_path, bi_encoder, collection):
     from ponderank.train.cross_encoder import train
     from ponderank.train.export import export_all
 
-    (tmp_path / "c.toml").write_text(
-        f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\nsketch = 8\n'
-        f'sketch_share = 3\nlate_interaction = 2\n[[data]]\nfolder = "{collection}"\n'
-        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\n'
-        "[training]\nsteps = 0\nsketch_steps = 5\nthreads = 1\n"
-    )
-    config, out = configs.read(tmp_path / "c.toml"), tmp_path / "out"
+    model = "sketch = 8\nsketch_share = 3\nlate_interaction = 2\n"
+    config = split(tmp_path, bi_encoder, collection, model, "steps = 0\nsketch_steps = 5\nthreads = 1\n")
+    out = tmp_path / "out"
     after, start = weights(train(config, out)), weights(out / "start")
     assert all(bool((after[name] == values).all()) for name, values in start.items())
     assert export_all(out / "model", out, config, int8=False)["fp32"]["largest_difference"] < 1e-4
@@ -221,14 +227,10 @@ def test_a_split_model_is_taught_by_words_then_by_pairs_then_exported(tmp_path, 
     from ponderank.train.cross_encoder import train
     from ponderank.train.export import export_all
 
-    (tmp_path / "c.toml").write_text(
-        f'[model]\nstart = "{bi_encoder}"\narchitecture = "split-bert"\njoin_layer = 1\nexits = [1, 2]\nfreeze_below = 1\n'
-        f'keep_frozen = true\nsketch = 8\nlate_interaction = 2\nmax_length = 64\n[[data]]\nfolder = "{collection}"\nsynthetic = 10\n'
-        f'[negatives]\nper_query = 2\nhard = 1\nhead = 3\ndepth = 20\n[teacher]\nfolder = "{bi_encoder}"\nlate_interaction = 2\n'
-        '[training]\nloss = "ListNetLoss"\nsteps = 4\nsave_every = 2\nlearning_rate = 1e-3\nhead_learning_rate = 1e-2\n'
-        "sketch_steps = 30\nthreads = 1\n"
-    )
-    config = configs.read(tmp_path / "c.toml")
+    model = "freeze_below = 1\nkeep_frozen = true\nsketch = 8\nlate_interaction = 2\nmax_length = 64\n"
+    training = 'loss = "ListNetLoss"\nsteps = 4\nsave_every = 2\nlearning_rate = 1e-3\nhead_learning_rate = 1e-2\n'
+    training += "sketch_steps = 30\nthreads = 1\n"
+    config = split(tmp_path, bi_encoder, collection, model, training, teacher="late_interaction = 2\n")
     out = tmp_path / "out"
     after, start = weights(train(config, out)), weights(out / "start")
     for name, values in start.items():
