@@ -105,7 +105,8 @@ class Backend(Protocol):
     def step(self) -> list[tuple[int, Reply]]:
         """Work until there is progress; replies in any order, possibly none.
 
-        If it raises, calls may be lost: whoever waits for one cancels what else it waits for, where it can, and asks again
+        Where it can it returns within a tenth of a second or so, with nothing if need be: deadlines are looked at between
+        steps. If it raises, calls may be lost: whoever waits for one cancels what else it waits for, where it can, and asks again
         or gives up.
         """
         ...
@@ -121,6 +122,24 @@ class Cancels(Protocol):
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls: ``step`` neither answers them nor fails because of them. Unknown tickets are fine."""
+        ...
+
+
+@runtime_checkable
+class Interrupts(Protocol):
+    """A backend that can cut short what it generates."""
+
+    def interrupt(self, tickets: Collection[int]) -> None:
+        """Let the next ``step`` answer these ``Generate`` calls with the text they have, ``finish="interrupted"``."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A backend whose texts can be watched as they are written."""
+
+    def written(self) -> list[tuple[int, str]]:
+        """What was added to the texts of unfinished and finished calls since the last time it was asked, in order."""
         ...
 
 

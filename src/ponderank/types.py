@@ -11,9 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-Flaw = Literal["truncated", "unparsed", "incomplete", "refused"]
+Flaw = Literal["truncated", "unparsed", "incomplete", "refused", "late"]
 """What was wrong with a judgement: ``truncated`` (the model saw only part of the document), ``unparsed`` (no verdict or
-score could be read), ``incomplete`` (cut off before its verdict), ``refused``."""
+score could be read), ``incomplete`` (cut off before its verdict, which was then forced), ``refused``, ``late`` (the
+deadline came before any verdict)."""
+
+Role = Literal["", "system", "user", "assistant"]
+"""Whose turn of a chat a part belongs to; ``""`` in prompts without a chat template."""
 
 Group: TypeAlias = tuple[int, ...]
 """Indices of the candidates shown together in one judgement, first-stage order being 0, 1, 2, …"""
@@ -80,18 +84,43 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a prompt: ours (``trusted``) or a query's or document's (untrusted, may be hostile)."""
+    """A stretch of a prompt: ours (``trusted``) or a query's or document's (untrusted, may be hostile).
+
+    Special tokens are parsed in trusted parts only. ``may_shorten`` marks what may be cut from its end to fit a context:
+    documents, never a query. A prompt whose parts have roles is a chat; the backend puts it into the model's template,
+    and an ``assistant`` part at the end is what the answer begins with.
+    """
 
     text: str
     trusted: bool
+    may_shorten: bool = False
+    role: Role = ""
 
 
 Prompt: TypeAlias = tuple[Part, ...]
+"""Raw (no part has a role) or a chat (every part has one)."""
+
+
+def text_of(prompt: Prompt) -> str:
+    """The parts' texts, joined; of a chat each turn behind its role, for people to read.
+
+    >>> text_of((Part("Query: ", True), Part("who", False)))
+    'Query: who'
+    """
+    turns = [
+        f"\n<{part.role}>\n" * (part.role != "" and (not at or prompt[at - 1].role != part.role)) + part.text
+        for at, part in enumerate(prompt)
+    ]
+    return "".join(turns).removeprefix("\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Continue ``prompt``; ``watch`` names labels whose log-probability is wanted at the last position."""
+    """Continue ``prompt`` until a stop string, the model's own end, or ``max_tokens``.
+
+    ``watch`` names labels whose log-probabilities are wanted where the stop string's last token was chosen: with the stop
+    ``"</think> true"``, those of ``" true"`` and ``" false"`` right behind ``</think>``.
+    """
 
     prompt: Prompt
     max_tokens: int
@@ -103,10 +132,15 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Log-probability of each label as the continuation of ``prompt``; prefill only."""
+    """Log-probability of each label as the continuation of ``prompt``, over all tokens of a label; prefill only.
+
+    ``scale`` ``"logit"`` asks for the first token's unnormalised logits instead (RankT5, bge-reranker-v2-gemma), which
+    only a model in the same process can give.
+    """
 
     prompt: Prompt
     labels: tuple[str, ...]
+    scale: Literal["logprob", "logit"] = "logprob"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +167,24 @@ Call: TypeAlias = Generate | Choose | Classify | Likelihood
 class Reply:
     """A backend's answer to one call.
 
-    ``scores``: ``Classify`` → the head's logits, one (relevance) or two (not relevant, relevant); ``Choose`` and a watched
-    ``Generate`` → a log-probability per label.
-    ``finish``: ``"stop"``, ``"length"``, ``"truncated"`` (the document was shortened to fit) or a server's own word.
+    ``text``: what was generated, without the stop string; ``stop``: that string, where the backend can tell.
+    ``scores``: ``Classify`` → the head's logits, one (relevance) or two (not relevant, relevant); ``Choose`` → a
+    log-probability per label; a watched ``Generate`` that ended at a stop string → the same, or empty where the backend
+    could not tell them all.
+    ``finish``: ``"stop"`` (ended by itself), ``"end"`` (the same, and known to be the model's own end, not a stop string),
+    ``"length"``, ``"truncated"`` (the document was shortened to fit), ``"interrupted"`` (by a
+    deadline; never kept in a cache), ``"late"`` (nobody answered in time), ``"refused"``, or a server's own word.
+    ``cut_tokens``: tokens of documents that were cut to fit the context. ``estimate``: how the scores were estimated where
+    the server could not give them; empty if they are exact.
     """
 
     text: str = ""
     finish: str = "stop"
     scores: tuple[float, ...] = ()
     usage: Usage = Usage()
+    stop: str = ""
+    cut_tokens: int = 0
+    estimate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +198,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One score per document shown, in the order shown; ``probs`` are its probabilities of relevance, if it has any."""
+    """One score per document shown, in the order shown; ``probs`` are its probabilities of relevance, if it has any.
+
+    Of a language model also the ``prompt`` it was given, its ``reasoning``, its ``verdict`` in its own words, and the
+    ``estimate``: how its scores were estimated, empty if they are exact.
+    """
 
     scores: tuple[float, ...]
     probs: tuple[float, ...] | None = None
@@ -163,6 +210,9 @@ class Judgement:
     evidence: tuple[Span, ...] = ()
     flaw: Flaw | None = None
     usage: Usage = Usage()
+    prompt: str = ""
+    verdict: str = ""
+    estimate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class Cached:
         done: list[tuple[int, Reply]] = []
         for ticket, reply in self.backend.step():
             key = self._inner.pop(ticket)
-            self._unwritten[key] = reply
+            if reply.finish not in ("interrupted", "late"):  # another time there may be more of it
+                self._unwritten[key] = reply
             for number, outer in enumerate(self._waiting.pop(key, ())):  # nobody, when all were cancelled
                 done.append((outer, _free(reply) if number else reply))
         self._write()  # before anybody sees them: what was answered is never asked again, even after a kill
@@ -159,4 +160,5 @@ def _free(reply: Reply) -> Reply:
 
 
 def _reply(values: dict[str, Any]) -> Reply:
-    return Reply(values["text"], values["finish"], tuple(values["scores"]), Usage(**values["usage"]))
+    known = {name: values[name] for name in ("stop", "cut_tokens", "estimate") if name in values}
+    return Reply(values["text"], values["finish"], tuple(values["scores"]), Usage(**values["usage"]), **known)

@@ -1,0 +1,42 @@
+"""Which files hold a model, and a name for what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ponderank.errors import DataError
+
+_WHOLE = 1 << 28
+"""Files up to this many bytes are hashed whole; of larger ones the ends and the size, for hashing 60 GB takes minutes."""
+
+
+def weights(folder: Path) -> list[Path]:
+    """The weight files of a Hugging Face checkpoint.
+
+    Raises:
+        DataError: there are none, or no ``config.json``.
+    """
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not files or not (folder / "config.json").is_file():
+        raise DataError("no weights here: expected config.json and *.safetensors", path=folder)
+    return [*files, folder / "config.json"]
+
+
+def fingerprint(files: Sequence[Path], settings: dict[str, Any]) -> str:
+    """Names a model by its files and settings, 32 hex digits."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in files:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= _WHOLE:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+            else:
+                digest.update(f"{path.name}:{size}".encode())
+                for place in (0, size // 2, size - (1 << 20)):
+                    file.seek(place)
+                    digest.update(file.read(1 << 20))
+    return digest.hexdigest()[:32]
