@@ -56,6 +56,8 @@ def model(folder: Path, *, seed: int = 0, kind: str = "qwen3", sliding: int | No
     else:
         config = transformers.LlamaConfig(**same)
     made = transformers.AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        made.lm_head.weight[:256] *= 0.2  # words rather than broken characters
     made.generation_config.eos_token_id = size - 5
     made.save_pretrained(folder)
     return folder

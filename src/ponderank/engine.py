@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Sequence, S
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ponderank.contracts import Backend, Cancels, Dialogue, Levelled, Plan
+from ponderank.contracts import Backend, Cancels, Dialogue, Levelled, Plan, Streams
 from ponderank.errors import RecipeError
 from ponderank.recipe import Recipe, check
-from ponderank.types import Ask, Candidates, Judgement, Ranking, Reply, Step, Usage
+from ponderank.types import Ask, Call, Candidates, Generate, Judgement, Ranking, Reply, Step, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,19 @@ class Progress:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A piece of text as a model writes it: the query's key, the candidates shown, what was added; ``done`` ends it."""
+
+    key: Any
+    group: tuple[int, ...]
+    text: str
+    done: bool = False
+
+
 @dataclass(slots=True)
 class _Query:
-    """A suspended plan and the judgements it waits for."""
+    """A suspended plan and the judgements it waits for; ``share``: the tokens that each of them may write."""
 
     key: Any
     candidates: Candidates
@@ -41,6 +51,7 @@ class _Query:
     asks: list[Ask] = field(default_factory=list)
     answers: dict[int, Judgement] = field(default_factory=dict)
     trace: list[Step] = field(default_factory=list)
+    share: int | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +69,10 @@ class _Dialogue:
 class Engine:
     """Runs one recipe on one backend. ``add`` queries, ``step`` until ``pending`` is 0; or ``run`` an iterable.
 
+    ``query_tokens`` is the most that models may write for a query. What is left of it is divided evenly among the
+    judgements that its plan asks for together, so that what each gets does not depend on which is done first.
+    ``on_written`` is told what models write as they write it, if the backend can.
+
     After an error nothing of it goes on: ``close`` it.
 
     Raises:
@@ -65,10 +80,12 @@ class Engine:
     """
 
     def __init__(
-        self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None
-    ) -> None:
+        self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None,
+        on_written: Callable[[Written], None] | None = None, query_tokens: int | None = None,
+    ) -> None:  # fmt: skip
         check(recipe, backend)
         self.recipe, self.backend, self.on_progress = recipe, backend, on_progress
+        self.on_written, self.query_tokens = on_written, query_tokens
         self.pending = 0
         self._ready: deque[tuple[Any, Any]] = deque()  # (a suspended generator, what it is sent)
         self._tickets: dict[int, tuple[_Dialogue, int]] = {}
@@ -87,7 +104,10 @@ class Engine:
         """Ask all that can be asked, work until there is progress, and return the queries that ended."""
         self._advance()
         if not self._finished and self._tickets:
-            for ticket, reply in self.backend.step():
+            replies = self.backend.step()
+            if self.on_written and isinstance(self.backend, Streams):
+                self._tell(self.backend.written())
+            for ticket, reply in replies:
                 self._receive(ticket, reply)
             self._advance()
         finished, self._finished = self._finished, []
@@ -147,6 +167,9 @@ class Engine:
             self._finished.append((query.key, ranked(query.candidates, stop.value, query.trace)))
             return
         query.asks, query.answers = [g if isinstance(g, Ask) else Ask(g) for g in asked], {}
+        if self.query_tokens is not None and asked:
+            spent = sum(step.judgement.usage.output_tokens for step in query.trace)
+            query.share = max(self.query_tokens - spent, 0) // len(asked)
         if not asked:
             self._ready.append((query, []))
         for slot, ask in enumerate(query.asks):
@@ -170,13 +193,33 @@ class Engine:
         if not calls:
             self._ready.append((holder, []))
         for slot, call in enumerate(calls):
-            self._tickets[self.backend.add(call)] = (holder, slot)
+            within = self._within(call, holder)
+            if within is None:
+                self._replied(holder, slot, Reply(finish="length"))
+            else:
+                self._tickets[self.backend.add(within)] = (holder, slot)
+
+    def _within(self, call: Call, holder: _Dialogue) -> Call | None:
+        """The call within what its judgement may still write; None if that is nothing."""
+        if holder.query.share is None or not isinstance(call, Generate):
+            return call
+        left = holder.query.share - holder.usage.output_tokens
+        return replace(call, max_tokens=min(call.max_tokens, left)) if left > 0 else None
+
+    def _tell(self, written: Sequence[tuple[int, str]]) -> None:
+        for ticket, text in written:
+            if ticket in self._tickets and self.on_written:
+                holder, _ = self._tickets[ticket]
+                self.on_written(Written(holder.query.key, holder.query.asks[holder.slot].group, text))
 
     def _receive(self, ticket: int, reply: Reply) -> None:
         holder, slot = self._tickets.pop(ticket)
+        self._calls += 1
+        self._replied(holder, slot, reply)
+
+    def _replied(self, holder: _Dialogue, slot: int, reply: Reply) -> None:
         holder.replies[slot] = reply
         holder.usage += reply.usage
-        self._calls += 1
         if len(holder.replies) == holder.waiting:
             self._ready.append((holder, [holder.replies[i] for i in range(holder.waiting)]))
 
@@ -187,6 +230,8 @@ class Engine:
         if judgement.flaw is None and any(map(math.isnan, judgement.scores)):
             judgement = replace(judgement, flaw="unparsed")
         self._flaws += judgement.flaw is not None
+        if self.on_written:
+            self.on_written(Written(query.key, query.asks[holder.slot].group, "", done=True))
         query.answers[holder.slot] = judgement
         if len(query.answers) == len(query.asks):
             answers = [query.answers[i] for i in range(len(query.asks))]

@@ -79,6 +79,30 @@ def check(recipe: Recipe, backend: Backend) -> None:
         _refuse(recipe, given, "use a model with early exits, or a strategy with fewer levels")
 
 
+def thinking(recipe: Recipe, *, think: bool = True, tokens: int | None = None) -> Recipe:
+    """The recipe with another bound on its thoughts, or without thoughts.
+
+    Raises:
+        RecipeError: it does not think, or ``tokens`` is not positive.
+    """
+    if think and tokens is None:
+        return recipe
+    fields = {field.name for field in dataclasses.fields(recipe.format)}  # type: ignore[arg-type]
+    if tokens is not None:
+        if tokens < 1:
+            raise RecipeError(f"{tokens} tokens to think with; give 1 or more, or think=False (--no-think)")
+        if "max_tokens" not in fields:
+            raise RecipeError(
+                f"recipe {recipe.name!r} does not think, so its thoughts cannot be bounded; see `ponderank recipes`"
+            )
+        recipe = dataclasses.replace(recipe, format=dataclasses.replace(recipe.format, max_tokens=tokens))  # type: ignore[type-var]
+    if not think:
+        if "think" not in fields:
+            raise RecipeError(f"recipe {recipe.name!r} has no way without a thought; see `ponderank recipes`")
+        recipe = dataclasses.replace(recipe, format=dataclasses.replace(recipe.format, think=False))  # type: ignore[type-var]
+    return recipe
+
+
 def _refuse(recipe: Recipe, given: str, remedy: str) -> None:
     raise RecipeError(f"recipe {recipe.name!r} does not fit: {given}; {remedy}")
 

@@ -13,11 +13,12 @@ from typing import Any
 from ponderank.backends.adapters import Shared
 from ponderank.background import Background
 from ponderank.contracts import Backend
-from ponderank.engine import Engine, Progress
-from ponderank.errors import BackendError, DataError
-from ponderank.recipe import Recipe, check
+from ponderank.engine import Engine, Progress, Written
+from ponderank.engines import load
+from ponderank.errors import BackendError, DataError, RecipeError
+from ponderank.recipe import Recipe, check, thinking
 from ponderank.recipes import find
-from ponderank.types import Candidates, Doc, Group, Query, Ranking, Step, Usage
+from ponderank.types import Candidates, Classify, Doc, Group, Query, Ranking, Step, Usage
 
 TextLike = str | Mapping[str, Any] | Doc
 QueryLike = str | Mapping[str, Any] | Query
@@ -28,10 +29,16 @@ class Reranker:
 
     Args:
         recipe: a recipe or its name (``ponderank recipes`` lists them).
-        model: a model folder in place of the recipe's model.
-        backend: a backend in place of the one that the model folder calls for; it is closed with the reranker.
+        model: a model folder, a ``.gguf`` file, or a server's name for a model, in place of the recipe's model.
+        engine: what runs it: ``"onnx"``, ``"transformers"``, ``"llamacpp"``, ``"vllm"``, or the URL of an OpenAI-compatible
+            server; by default what the model's files call for.
+        backend: a backend in place of the one that ``model`` and ``engine`` call for; it is closed with the reranker.
         cache: a SQLite file that keeps every reply, so that nothing is asked twice.
         threads: cores to use; all by default.
+        think: False asks a recipe that thinks for its verdicts at once; True is the recipe's own way.
+        think_tokens: the longest thought, in place of the recipe's.
+        query_tokens: the most that may be written for a query, divided among its documents.
+        options: for the backend, by name (``slots=8``, ``dtype="bfloat16"``, ``concurrency=16`` …).
 
     Raises:
         RecipeError: no such recipe, or it does not fit the backend.
@@ -47,14 +54,22 @@ class Reranker:
         recipe: str | Recipe = "default",
         *,
         model: str | Path | None = None,
+        engine: str | None = None,
         backend: Backend | None = None,
         cache: str | Path | None = None,
         threads: int | None = None,
+        think: bool = True,
+        think_tokens: int | None = None,
+        query_tokens: int | None = None,
+        **options: Any,
     ) -> None:
-        self.recipe = find(recipe) if isinstance(recipe, str) else recipe
+        self.recipe = thinking(find(recipe) if isinstance(recipe, str) else recipe, think=think, tokens=think_tokens)
         if model is not None:
             self.recipe = replace(self.recipe, model=str(model))
-        self.backend = backend or load(self.recipe.model, threads=threads)
+        if query_tokens is not None and query_tokens < 0:
+            raise RecipeError(f"query_tokens is {query_tokens}; give 0 or more")
+        self.query_tokens = query_tokens
+        self.backend = backend or load(self.recipe, engine, threads=threads, **options)
         if cache is not None:
             from ponderank.backends.cache import Cached
 
@@ -70,49 +85,77 @@ class Reranker:
         return self.backend.fingerprint
 
     def rank(
-        self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, explain: bool = False
-    ) -> Ranking:
+        self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, explain: bool = False,
+        deadline: float | None = None, on_written: Callable[[Written], None] | None = None,
+    ) -> Ranking:  # fmt: skip
         """Rank ``docs`` for ``query``, best first.
 
         A text without an id gets its position as id. ``top_k`` cuts the result; ``explain`` adds evidence to what is left.
+        After ``deadline`` seconds a ranking is returned whatever is missing: thoughts are cut short and their verdicts
+        forced (flaw ``incomplete``); what has no verdict then is last, in the order given (flaw ``late``). ``on_written`` is
+        told what the model writes as it writes it.
 
         Raises:
             DataError: a mapping without text, or two documents with one explicit id.
         """
-        (ranking,) = self.rank_many([candidates(query, docs)])
+        (ranking,) = self.rank_many([candidates(query, docs)], deadline=deadline, on_written=on_written)
         if top_k is not None:
             ranking = ranking.top(top_k)
         return self.explain(ranking, len(ranking)) if explain else ranking
 
     def rank_many(
-        self, many: Iterable[Candidates], *, on_progress: Callable[[Progress], None] | None = None
-    ) -> Iterator[Ranking]:
+        self, many: Iterable[Candidates], *, on_progress: Callable[[Progress], None] | None = None,
+        on_written: Callable[[Written], None] | None = None, deadline: float | None = None,
+    ) -> Iterator[Ranking]:  # fmt: skip
         """Rank many queries side by side; yields in input order, each as soon as it and those before it are done.
 
         The input is read as there is room, never whole. What is unfinished when the iteration is left is dropped.
+        ``deadline`` (seconds, for all of them) and ``on_written`` as in ``rank``.
         """
-        with closing(self._engine(on_progress=on_progress).run(many, in_order=True)) as rankings:
+        engine = self._engine(on_progress=on_progress, on_written=on_written, deadline=deadline)
+        with closing(engine.run(many, in_order=True)) as rankings:
             for _, ranking in rankings:
                 yield ranking
 
-    def _engine(self, recipe: Recipe | None = None, *, on_progress: Callable[[Progress], None] | None = None) -> Engine:
+    def _engine(
+        self, recipe: Recipe | None = None, *, on_progress: Callable[[Progress], None] | None = None,
+        on_written: Callable[[Written], None] | None = None, deadline: float | None = None,
+    ) -> Engine:  # fmt: skip
         """An engine of its own on the shared backend: threads and nested loops do not meet each other's tickets."""
         if self._closed:
             raise BackendError("this reranker is closed; make another")
-        return Engine(recipe or self.recipe, self._shared.channel(), on_progress=on_progress)
+        backend: Backend = self._shared.channel()
+        if deadline is not None:
+            from ponderank.backends.deadline import Deadline
+
+            backend = Deadline(backend, deadline)
+        return Engine(
+            recipe or self.recipe,
+            backend,
+            on_progress=on_progress,
+            on_written=on_written,
+            query_tokens=self.query_tokens,
+        )
 
     def dry_run(self, many: Iterable[Candidates]) -> Usage:
-        """Count the calls and prompt tokens that ranking would take, asking nothing.
+        """Count the calls and prompt tokens that ranking would take, and at most how many tokens it would write; asks nothing.
 
         Exact for strategies whose calls do not depend on the answers; others are counted on all-equal answers.
         """
         from ponderank.backends.testing import Counting
 
         counting = Counting(self.backend.tokenizer, self.backend.can)
-        return sum((ranking.usage for _, ranking in Engine(self.recipe, counting).run(many)), Usage())
+        engine = Engine(self.recipe, counting, query_tokens=self.query_tokens)
+        return sum((ranking.usage for _, ranking in engine.run(many)), Usage())
 
     def explain(self, ranking: Ranking, k: int = 3) -> Ranking:
-        """The ranking with evidence for its top ``k``: the sentences that carry the score, with character offsets."""
+        """The ranking with evidence for its top ``k``: the sentences that carry the score, with character offsets.
+
+        A language model has given its reasons already (``Judgement.reasoning``, and as evidence what it quotes): nothing
+        more is asked.
+        """
+        if Classify not in self.recipe.format.needs:
+            return ranking
         from ponderank.formats.sentences import Evidence
         from ponderank.strategies.pointwise import Pointwise
 
@@ -156,37 +199,6 @@ class Reranker:
 def _with_evidence(step: Step, found: Step | None) -> Step:
     return (
         step if found is None else replace(step, judgement=replace(step.judgement, evidence=found.judgement.evidence))
-    )
-
-
-def load(model: str | Path, *, threads: int | None = None) -> Backend:
-    """The backend that a model folder calls for: ONNX graphs run on ONNX Runtime, checkpoints in torch.
-
-    ``"embedded"`` is the default model.
-
-    Raises:
-        DataError: the folder holds neither.
-        BackendError: ``model`` is a hub's id and not a folder.
-    """
-    from ponderank.models import default_folder
-
-    folder = default_folder() if model == "embedded" else Path(model)
-    if not folder.is_dir():
-        raise BackendError(
-            f"model {str(model)!r} is not a folder here, and Ponderank downloads nothing by itself; "
-            f"fetch it first (for a hub id: hf download {model} --local-dir FOLDER), then give that folder as the model"
-        )
-    if (folder / "model.onnx").is_file() or (folder / "graphs.json").is_file():
-        from ponderank.backends.onnx import OnnxClassifier
-
-        return OnnxClassifier(folder, threads=threads)
-    if any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file():
-        from ponderank.backends.transformers import TorchClassifier
-
-        return TorchClassifier(folder, threads=threads)
-    raise DataError(
-        "no model here: expected model.onnx, graphs.json or *.safetensors, with tokenizer.json and config.json",
-        path=folder,
     )
 
 

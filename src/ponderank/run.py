@@ -2,7 +2,7 @@
 
 The folder holds ``run.trec``, ``trace.jsonl``, ``metrics.json`` (where the collection has judgements) and
 ``manifest.json``. They have no times in them: two runs of one experiment give equal bytes, killed in between or not.
-``timing.json`` is the exception, ``cache.sqlite`` has the replies. While a run goes on, finished queries are in
+``timing.json`` and ``timing.jsonl`` are the exception, ``cache.sqlite`` has the replies. While a run goes on, finished queries are in
 ``trace.partial.jsonl``.
 """
 
@@ -20,7 +20,7 @@ from ponderank.contracts import Backend
 from ponderank.errors import DataError
 from ponderank.recipe import Recipe
 from ponderank.trace import write_trace
-from ponderank.types import Candidates, Query
+from ponderank.types import Candidates, Query, Usage
 
 if TYPE_CHECKING:
     from ponderank.data.beir import Collection
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ponderank.retrieval.bm25 import BM25Index
 
 MEASURES = ("nDCG@10", "RR@10", "R@100", "AP")
-_PARTIAL, _CACHE = "trace.partial.jsonl", "cache.sqlite"
-_FILES = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json", "timing.json", _PARTIAL)
+_PARTIAL, _CACHE, _TIMES = "trace.partial.jsonl", "cache.sqlite", "timing.jsonl"
+_FILES = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json", "timing.json", _PARTIAL, _TIMES)
 _TOGETHER = 64
 """Queries that the first stage is asked together."""
 
@@ -46,7 +46,7 @@ class Experiment:
         run_file: a TREC run that is the first stage, its queries are ranked; None retrieves with BM25.
         k: candidates a query.
         recipe: a recipe or its name.
-        model: a model folder in place of the recipe's.
+        model: a model in place of the recipe's; ``engine``, ``think``, ``think_tokens``, ``query_tokens`` as in ``Reranker``.
         limit: rank the first so many queries only.
         drop_self: drop a document with its query's id before the best ``k`` are taken, as BEIR does for ArguAna.
         measures: what ``metrics.json`` holds, in ir-measures' words.
@@ -58,6 +58,10 @@ class Experiment:
     k: int = 100
     recipe: str | Recipe = "default"
     model: str | Path | None = None
+    engine: str | None = None
+    think: bool = True
+    think_tokens: int | None = None
+    query_tokens: int | None = None
     limit: int | None = None
     drop_self: bool = False
     measures: tuple[str, ...] = MEASURES
@@ -94,7 +98,6 @@ def perform(
         KeyboardInterrupt: interrupted; ``trace.partial.jsonl`` is whole up to the last finished query.
     """
     from ponderank.data.beir import Collection
-    from ponderank.reranker import Reranker
 
     out, start = Path(out), time.perf_counter()
     collection = Collection.open(experiment.collection)
@@ -104,19 +107,40 @@ def perform(
     out.mkdir(parents=True, exist_ok=True)
     if fresh:
         _forget(out)
-    with Reranker(
-        experiment.recipe, model=experiment.model, backend=backend, cache=out / _CACHE, threads=threads
-    ) as reranker:
+    with reranker_for(experiment, backend=backend, cache=out / _CACHE, threads=threads) as reranker:
         _claim(out, _manifest(experiment, collection, split, reranker))
         many = _noted(_first_stage(collection, queries, experiment), first)
         told = None if on_progress is None else lambda progress: on_progress(progress, len(queries))
-        traced = write_trace(reranker.rank_many(many, on_progress=told), len(queries), out / _PARTIAL)
+        (out / _TIMES).unlink(missing_ok=True)
+        traced = write_trace(reranker.rank_many(many, on_progress=told), len(queries), out / _PARTIAL, out / _TIMES)
     metrics = None if split is None else _metrics(collection.qrels(split), experiment, first, traced.order)
     _finish(out, traced.order, metrics)
     outcome = Outcome(out, len(queries), metrics, traced.calls, time.perf_counter() - start, traced.flaws)
     pace = {"seconds": outcome.seconds, "calls": traced.calls, "queries": len(queries)}
     manifests.write_whole(out / "timing.json", manifests.dumped(pace))
     return outcome
+
+
+def reranker_for(experiment: Experiment, **given: Any) -> Reranker:
+    """The reranker of an experiment; ``given`` are further arguments of ``Reranker``."""
+    from ponderank.reranker import Reranker
+
+    names = ("model", "engine", "think", "think_tokens", "query_tokens")
+    return Reranker(experiment.recipe, **{name: getattr(experiment, name) for name in names}, **given)
+
+
+def dry_run(experiment: Experiment, **given: Any) -> Usage:
+    """What an experiment would cost: calls, prompt tokens, and at most how many tokens would be written. Nothing is asked.
+
+    Raises:
+        DataError: bad input, as in ``perform``.
+    """
+    from ponderank.data.beir import Collection
+
+    collection = Collection.open(experiment.collection)
+    queries = _queries(collection, _split(collection, experiment), experiment)
+    with reranker_for(experiment, **given) as reranker:
+        return reranker.dry_run(_first_stage(collection, queries, experiment))
 
 
 def _split(collection: Collection, experiment: Experiment) -> str | None:
@@ -227,6 +251,7 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
             "limit": experiment.limit,
             "drop_self": experiment.drop_self,
             "measures": list(experiment.measures),
+            **({} if experiment.query_tokens is None else {"query_tokens": experiment.query_tokens}),
         },
     }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ponderank.types import Ranking
+from ponderank.types import Ranking, Step
 
 
 @dataclass(slots=True)
@@ -20,8 +21,10 @@ class Traced:
     flaws: dict[str, int] = field(default_factory=dict)
 
 
-def write_trace(rankings: Iterable[Ranking], total: int, path: Path) -> Traced:
+def write_trace(rankings: Iterable[Ranking], total: int, path: Path, times: Path | None = None) -> Traced:
     """Write each ranking's line as it comes, so that what is finished is in the file whenever we are stopped.
+
+    ``times`` gets, of judgements by a language model, the seconds that each document took: they would differ in the trace.
 
     Raises:
         KeyboardInterrupt: interrupted; the message says how many of the ``total`` queries are finished.
@@ -32,6 +35,8 @@ def write_trace(rankings: Iterable[Ranking], total: int, path: Path) -> Traced:
             for ranking in rankings:
                 file.write(json.dumps(trace_line(ranking), ensure_ascii=False) + "\n")
                 file.flush()
+                if times is not None:
+                    _note_times(ranking, times)
                 traced.order[ranking.query.id] = [doc.id for doc in ranking.docs]
                 traced.calls += ranking.usage.calls
                 for name, count in ranking.flaws().items():
@@ -42,18 +47,52 @@ def write_trace(rankings: Iterable[Ranking], total: int, path: Path) -> Traced:
     return traced
 
 
+def _note_times(ranking: Ranking, path: Path) -> None:
+    seconds: dict[str, float] = {}
+    for step in ranking.trace:
+        if step.judgement.prompt and len(step.group) == 1:
+            name = next(d.id for d, at in zip(ranking.docs, ranking.order, strict=True) if at == step.group[0])
+            seconds[name] = round(seconds.get(name, 0.0) + step.judgement.usage.seconds, 4)
+    if seconds:
+        with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(json.dumps({"query": ranking.query.id, "seconds": seconds}, ensure_ascii=False) + "\n")
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def spoken(step: Step) -> dict[str, Any]:
+    """What a language model was asked and said in one judgement; ``score`` is its log-odds, None if it gave none."""
+    judged, usage = step.judgement, step.judgement.usage
+    return {
+        "level": step.level,
+        "prompt": judged.prompt,
+        "reasoning": judged.reasoning,
+        "verdict": judged.verdict,
+        "score": _number(judged.scores[0]),
+        "flaw": judged.flaw,
+        "estimate": judged.estimate,
+        "prompt_tokens": usage.prompt_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+
+
 def trace_line(ranking: Ranking) -> dict[str, Any]:
     """A query's line in ``trace.jsonl``; without times, so that equal rankings give equal bytes.
 
     ``docs`` are best first: ``score`` is raw, as the strategy gave it; ``first_rank`` counts from 1; ``level`` is that
     of the last judgement that showed the document (0 is the full one), ``flaw`` its last flaw; ``tokens`` are those of
-    all judgements that showed it.
+    all judgements that showed it. Of a language model also ``judgements``: each prompt, reasoning, verdict and score.
     """
     levels: dict[int, int] = {}
     tokens: dict[int, int] = {}
     flaws: dict[int, str] = {}
+    said: dict[int, list[dict[str, Any]]] = {}
     for step in ranking.trace:
         usage = step.judgement.usage
+        if step.judgement.prompt and len(step.group) == 1:
+            said.setdefault(step.group[0], []).append(spoken(step))
         for position in step.group:
             levels[position] = step.level
             tokens[position] = tokens.get(position, 0) + usage.prompt_tokens + usage.output_tokens
@@ -63,13 +102,14 @@ def trace_line(ranking: Ranking) -> dict[str, Any]:
         {
             "rank": rank + 1,
             "id": doc.id,
-            "score": ranking.scores[rank],
+            "score": _number(ranking.scores[rank]),
             "prob": ranking.probs[rank] if ranking.probs else None,
             "first_rank": position + 1,
             "first_score": None if ranking.priors is None else ranking.priors[rank],
             "flaw": flaws.get(position),
             "level": levels.get(position),
             "tokens": tokens.get(position, 0),
+            **({"judgements": said[position]} if position in said else {}),
         }
         for rank, (doc, position) in enumerate(zip(ranking.docs, ranking.order, strict=True))
     ]

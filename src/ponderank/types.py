@@ -172,8 +172,8 @@ class Reply:
     log-probability per label; a watched ``Generate`` that ended at a stop string → the same, or empty where the backend
     could not tell them all.
     ``finish``: ``"stop"`` (ended by itself), ``"end"`` (the same, and known to be the model's own end, not a stop string),
-    ``"length"``, ``"truncated"`` (the document was shortened to fit), ``"interrupted"`` (by a
-    deadline; never kept in a cache), ``"late"`` (nobody answered in time), ``"refused"``, or a server's own word.
+    ``"length"``, ``"truncated"`` (the document was shortened to fit), ``"refused"``, or a server's own word; and, never kept
+    in a cache, ``"interrupted"`` (by a deadline), ``"late"`` (nobody answered in time), ``"failed"`` (only nonsense came back).
     ``cut_tokens``: tokens of documents that were cut to fit the context. ``estimate``: how the scores were estimated where
     the server could not give them; empty if they are exact.
     """
@@ -292,7 +292,8 @@ class Ranking:
     def rows(self) -> list[dict[str, Any]]:
         """One JSON-ready mapping a document: rank (from 1), id, score, prob, text.
 
-        Where there is one also title, flaw, evidence, and the ``level`` of the last judgement if it was not the full one.
+        Where there is one also title, flaw, verdict, reasoning, estimate, evidence, and the ``level`` of the last judgement
+        if it was not the full one.
         """
         last = {step.group: step for step in self.trace if len(step.group) == 1}
         rows = []
@@ -307,6 +308,10 @@ class Ranking:
                 row["flaw"] = step.judgement.flaw
             if step and step.level:
                 row["level"] = step.level
+            if step:
+                judged = step.judgement
+                told = {"verdict": judged.verdict, "reasoning": judged.reasoning, "estimate": judged.estimate}
+                row |= {name: value for name, value in told.items() if value}
             if step and step.judgement.evidence:
                 row["evidence"] = [{"start": s.start, "end": s.end, "score": s.score} for s in step.judgement.evidence]
             rows.append(row)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypedDict, Unpack
 
-from ponderank.contracts import Backend, Cancels, Tokenizer
+from ponderank.contracts import Backend, Cancels, Interrupts, Streams, Tokenizer
 from ponderank.errors import BackendError
 from ponderank.types import Call, Classify, Prompt, Reply
 
@@ -170,10 +170,19 @@ class Shared:
             for other in set(self._owner.values()) - {channel}:
                 other.error = error
             raise
+        for ticket, text in self.backend.written() if isinstance(self.backend, Streams) else ():
+            if ticket in self._owner:
+                self._owner[ticket].texts.append((ticket, text))
         for ticket, reply in replies:
             owner = self._owner.pop(ticket, None)  # None: cancelled
             if owner is not None:
                 owner.box.append((ticket, reply))
+
+    def interrupt(self, tickets: Collection[int]) -> None:
+        """Cut calls short, if the backend can."""
+        with self._lock:
+            if isinstance(self.backend, Interrupts):
+                self.backend.interrupt(tickets)
 
     def cancel(self, tickets: Collection[int], channel: _Channel) -> None:
         """Drop a channel's calls."""
@@ -192,11 +201,17 @@ class _Channel:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.box: list[tuple[int, Reply]] = []
+        self.texts: list[tuple[int, str]] = []
         self.error: BaseException | None = None
         backend = shared.backend
-        self.can, self.fingerprint, self.tokenizer = backend.can, backend.fingerprint, backend.tokenizer
+        self.can, self.tokenizer = backend.can, backend.tokenizer
         if hasattr(backend, "levels"):
             self.levels = backend.levels
+
+    @property
+    def fingerprint(self) -> str:
+        """The backend's."""
+        return self._shared.backend.fingerprint
 
     def add(self, call: Call) -> int:
         """Queue a call."""
@@ -205,6 +220,15 @@ class _Channel:
     def step(self) -> list[tuple[int, Reply]]:
         """This channel's replies."""
         return self._shared.step(self)
+
+    def written(self) -> list[tuple[int, str]]:
+        """What was written for this channel."""
+        texts, self.texts = self.texts, []
+        return texts
+
+    def interrupt(self, tickets: Collection[int]) -> None:
+        """Cut these calls short."""
+        self._shared.interrupt(tickets)
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls."""

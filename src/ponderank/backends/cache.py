@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ponderank.contracts import Backend, Cancels, Tokenizer
+from ponderank.contracts import Backend, Cancels, Interrupts, Streams, Tokenizer
 from ponderank.errors import DataError
 from ponderank.types import Call, Reply, Usage
 
@@ -35,7 +35,7 @@ class Cached:
 
     def __init__(self, backend: Backend, path: str | Path) -> None:
         self.backend, self.path = backend, Path(path)
-        self.can, self.fingerprint = backend.can, backend.fingerprint
+        self.can = backend.can
         if hasattr(backend, "levels"):
             self.levels = backend.levels
         self.hits = self.asked = 0
@@ -44,12 +44,18 @@ class Cached:
         self._waiting: dict[str, list[int]] = {}
         self._inner: dict[int, str] = {}
         self._unwritten: dict[str, Reply] = {}
+        self._texts: list[tuple[int, str]] = []
         self._tickets = 0
 
     @property
     def tokenizer(self) -> Tokenizer:
         """The backend's."""
         return self.backend.tokenizer
+
+    @property
+    def fingerprint(self) -> str:
+        """The backend's; a server is asked for it, so only when it is needed."""
+        return self.backend.fingerprint
 
     def _open(self) -> sqlite3.Connection:
         with self._explained():
@@ -99,9 +105,12 @@ class Cached:
             self._known.clear()
             return known
         done: list[tuple[int, Reply]] = []
-        for ticket, reply in self.backend.step():
+        replies = self.backend.step()
+        for ticket, text in self.backend.written() if isinstance(self.backend, Streams) else ():
+            self._texts += [(outer, text) for outer in self._waiting.get(self._inner.get(ticket, ""), ())]
+        for ticket, reply in replies:
             key = self._inner.pop(ticket)
-            if reply.finish not in ("interrupted", "late"):  # another time there may be more of it
+            if reply.finish not in ("interrupted", "late", "failed"):  # another time there may be more of it
                 self._unwritten[key] = reply
             for number, outer in enumerate(self._waiting.pop(key, ())):  # nobody, when all were cancelled
                 done.append((outer, _free(reply) if number else reply))
@@ -119,6 +128,18 @@ class Cached:
             self.backend.cancel(dropped)
             for inner in dropped:
                 del self._inner[inner]
+
+    def written(self) -> list[tuple[int, str]]:
+        """What the backend wrote, for everybody who waits for it."""
+        texts, self._texts = self._texts, []
+        return texts
+
+    def interrupt(self, tickets: Collection[int]) -> None:
+        """Cut these calls short; not those that somebody else waits for too."""
+        if isinstance(self.backend, Interrupts):
+            gone = set(tickets)
+            keys = {key for key, waiting in self._waiting.items() if gone.issuperset(waiting)}
+            self.backend.interrupt([inner for inner, key in self._inner.items() if key in keys])
 
     def close(self) -> None:
         """Write what is unwritten, then close the file and the backend."""

@@ -159,12 +159,15 @@ class _Rows(DynamicLayer):  # type: ignore[misc]
 
 
 def past(prefixes: Sequence[tuple[Kept, int]]) -> tuple[Any, Tensor]:
-    """A cache of each row's first so many tokens, and its mask ``[B, P]``; (None, ``[B, 0]``) where no row has any."""
+    """A cache of each row's first so many tokens, and its mask ``[B, P]``; empty where no row has any.
+
+    Of our making also then: a model's own would forget what a sliding window no longer needs.
+    """
     from transformers import DynamicCache
 
     widest = max(length for _, length in prefixes)
     if not widest:
-        return None, torch.zeros(len(prefixes), 0, dtype=torch.long)
+        return DynamicCache(), torch.zeros(len(prefixes), 0, dtype=torch.long)
     first = prefixes[0]
     cache = DynamicCache()
     if all(kept is first[0] and length == widest for kept, length in prefixes):

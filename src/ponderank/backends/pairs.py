@@ -19,10 +19,13 @@ class PairTokenizer:
 
     Special tokens that stand in a text (``[SEP]``, ``</s>``) are tokenised as plain text; for text without them the ids
     equal those of ``transformers`` with ``truncation="only_second"``.
+
+    ``end``: query and document are one text, a space between them, and this id is put at its end after cutting, as tevatron's
+    ``append_eos_token`` does; None joins them as the tokenizer joins pairs.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int) -> None:
-        self.inner, self.max_length = tokenizer, max_length
+    def __init__(self, tokenizer: Any, max_length: int, end: int | None = None) -> None:
+        self.inner, self.max_length, self.end = tokenizer, max_length, end
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True
@@ -30,8 +33,11 @@ class PairTokenizer:
         self._query = lru_cache(maxsize=256)(self._encode)
 
     @classmethod
-    def load(cls, folder: Path, max_length: int | None = None) -> PairTokenizer:
-        """Read ``tokenizer.json``; the length is the least of ``max_length``, the model's positions and the tokenizer's limit."""
+    def load(cls, folder: Path, max_length: int | None = None, *, joined: bool = False) -> PairTokenizer:
+        """Read ``tokenizer.json``; the length is the least of ``max_length``, the model's positions and the tokenizer's limit.
+
+        ``joined`` makes one text of a pair, closed by the end token that ``config.json`` names.
+        """
         from tokenizers import Tokenizer
 
         if not folder.is_dir():
@@ -54,7 +60,13 @@ class PairTokenizer:
         ]
         if _field(folder / "config.json", "model_type") in ("roberta", "xlm-roberta", "camembert") and limits[0]:
             limits[0] -= 2  # their positions start after the padding index
-        return cls(tokenizer, min(x for x in (*limits, max_length, 512 if not any(limits) else None) if x))
+        length = min(x for x in (*limits, max_length, 512 if not any(limits) else None) if x)
+        end = _field(folder / "config.json", "eos_token_id") if joined else None
+        if joined and not isinstance(end, int):
+            raise DataError(
+                f"eos_token_id is {end!r}; a joined pair is closed by the one end token that it names", path=folder
+            )
+        return cls(tokenizer, length, end)
 
     def count(self, prompt: Prompt | str) -> int:
         """Count the tokens of a text, no special tokens added."""
@@ -66,6 +78,8 @@ class PairTokenizer:
 
     def pair(self, query: str, text: str) -> tuple[list[int], list[int], bool]:
         """``ids [T]``, ``token types [T]`` and whether something was cut."""
+        if self.end is not None:
+            return self._joined(query, text, self.end)
         room = self.max_length - self._added
         left = self._query(query)
         right = self._encode(text)
@@ -78,6 +92,12 @@ class PairTokenizer:
             cut = True
         both = self.inner.post_process(left, right, True)
         return both.ids, both.type_ids, cut
+
+    def _joined(self, query: str, text: str, end: int) -> tuple[list[int], list[int], bool]:
+        """The same of one text with an end token that is never cut."""
+        ids, cut = self.one(f"{query} {text}", self.max_length - 1)
+        ids = ids if ids[-1:] == [end] else [*ids, end]
+        return ids, [0] * len(ids), cut
 
     def pair_tokens(self, query: str, text: str) -> int:
         """Tokens of the pair as the model reads it."""

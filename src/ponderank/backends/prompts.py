@@ -112,6 +112,13 @@ class PromptTokenizer:
         both = self.inner.encode(after + label, add_special_tokens=False).ids
         if after and both[: len(before)] == before and len(both) > len(before):
             return tuple(both[len(before) :])
+        if (
+            after
+        ):  # its last token would swallow the label's beginning (a space before "true"): the label without a word mark
+            line = self.inner.encode("\n", add_special_tokens=False).ids
+            lined = self.inner.encode(f"\n{label}", add_special_tokens=False).ids
+            if lined[: len(line)] == line and len(lined) > len(line):
+                return tuple(lined[len(line) :])
         return tuple(self.inner.encode(label, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -186,7 +193,7 @@ def _shortened(parts: Sequence[Part], spans: Sequence[tuple[int, int]], excess: 
         [end for start, end in spans if starts[i] <= start and end <= starts[i + 1]] if part.may_shorten else []
         for i, part in enumerate(parts)
     ]
-    keep = _levelled([len(ends) for ends in inside], excess)
+    keep = levelled([len(ends) for ends in inside], excess)
     out = []
     for i, part in enumerate(parts):
         if part.may_shorten and keep[i] < len(inside[i]):
@@ -196,10 +203,10 @@ def _shortened(parts: Sequence[Part], spans: Sequence[tuple[int, int]], excess: 
     return out
 
 
-def _levelled(lengths: Sequence[int], excess: int) -> list[int]:
+def levelled(lengths: Sequence[int], excess: int) -> list[int]:
     """Lengths after ``excess`` was taken from the longest, then from the next longest with them.
 
-    >>> _levelled([10, 4, 8], 6)
+    >>> levelled([10, 4, 8], 6)
     [6, 4, 6]
     """
     room = max(sum(lengths) - excess, 0)

@@ -142,7 +142,8 @@ class Replay:
 class Counting:
     """Answers nothing in earnest and counts what would be asked: the dry run.
 
-    Neutral replies: score 0 for a pair, equal log-probabilities for labels, an empty text that stopped.
+    Neutral replies: score 0 for a pair, equal log-probabilities for labels; a text counts as written to its last token
+    (``Usage.output_tokens`` is thus an upper bound), is empty, and ended where its first stop string says.
     """
 
     def __init__(self, backend_tokenizer: Tokenizer, can: frozenset[type[Call]] = EVERY_KIND) -> None:
@@ -173,4 +174,7 @@ class Counting:
             tokens = pair(call.query, call.text) if pair else count(call.query) + count(call.text)
             return Reply(scores=(0.0,), usage=Usage(calls=1, prompt_tokens=tokens))
         labels = call.labels if isinstance(call, Choose) else call.watch if isinstance(call, Generate) else ("",)
-        return Reply(scores=(0.0,) * len(labels), usage=Usage(calls=1, prompt_tokens=self.tokenizer.count(call.prompt)))
+        written = call.max_tokens if isinstance(call, Generate) else 0
+        usage = Usage(calls=1, prompt_tokens=self.tokenizer.count(call.prompt), output_tokens=written)
+        stop = call.stop[0] if isinstance(call, Generate) and call.stop else ""
+        return Reply(scores=(0.0,) * len(labels), usage=usage, stop=stop)

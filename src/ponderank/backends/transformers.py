@@ -28,6 +28,8 @@ class TorchClassifier:
         max_length: tokens of query and document together; by default what the checkpoint allows.
         batch_tokens: padded tokens a batch; bounds memory.
         threads: torch threads on the CPU; by default torch's own choice.
+        dtype: ``"float32"``, ``"bfloat16"``, ``"float16"``, or ``"auto"``, the checkpoint's: a 7B classifier needs half the memory.
+        joined: query and document are one text closed by the end token, not a pair (tevatron's later rerankers).
 
     Raises:
         MissingExtra: torch or transformers is not installed.
@@ -39,7 +41,7 @@ class TorchClassifier:
 
     def __init__(
         self, folder: str | Path, *, device: str | None = None, max_length: int | None = None, batch_tokens: int = 4096,
-        threads: int | None = None,
+        threads: int | None = None, dtype: str = "float32", joined: bool = False,
     ) -> None:  # fmt: skip
         try:
             import torch
@@ -47,7 +49,7 @@ class TorchClassifier:
         except ImportError as error:
             raise MissingExtra("torch", "running a model in torch") from error
         folder = Path(folder)
-        self.tokenizer = PairTokenizer.load(folder, max_length)
+        self.tokenizer = PairTokenizer.load(folder, max_length, joined=joined)
         weights = [folder / name for name in _WEIGHTS if (folder / name).is_file()]
         if not weights or not (folder / "config.json").is_file():
             raise DataError(f"no weights here: expected config.json and one of {', '.join(_WEIGHTS)}", path=folder)
@@ -58,7 +60,7 @@ class TorchClassifier:
             torch.set_num_threads(threads)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         load = transformers.AutoModelForSequenceClassification.from_pretrained
-        self.model = load(str(folder), dtype=torch.float32).to(self.device).eval()
+        self.model = load(str(folder), dtype=dtype).to(self.device).eval()
         labels = int(self.model.config.num_labels)
         if labels not in (1, 2):
             raise DataError(
@@ -67,8 +69,12 @@ class TorchClassifier:
         self.levels = self.model.levels if self.model.config.model_type == "split-bert" else 1
         self.batch_tokens = batch_tokens
         settings = {"max_length": self.tokenizer.max_length, "device": self.device.type}
+        settings |= {"dtype": dtype} if dtype != "float32" else {}  # as it was named before there was a choice
+        settings |= {"joined": joined} if joined else {}
         self.fingerprint = "torch:" + fingerprint([*weights[:1], folder / "tokenizer.json"], settings).split(":")[1]
-        self._pad = int(self.model.config.pad_token_id or 0)
+        self._pad = int(self.model.config.get_text_config().pad_token_id or 0)
+        # decoders are read at their last token, which transformers finds as the last that is not padding
+        self._reads_last = hasattr(self.model, "score") and not hasattr(self.model, "classifier")
         self._waiting: list[tuple[int, Classify]] = []
         self._sorted: list[_Pair] = []
         self._tickets = 0
@@ -102,12 +108,13 @@ class TorchClassifier:
         import torch
 
         width = max(len(pair.ids) for pair in batch)
+        pad = self._padding({pair.ids[-1] for pair in batch})
 
         def padded(rows: list[list[int]], fill: int) -> Any:
             return torch.tensor([row + [fill] * (width - len(row)) for row in rows], device=self.device)
 
         inputs = {
-            "input_ids": padded([pair.ids for pair in batch], self._pad),
+            "input_ids": padded([pair.ids for pair in batch], pad),
             "attention_mask": padded([[1] * len(pair.ids) for pair in batch], 0),
         }
         if getattr(self.model.config, "type_vocab_size", 0) > 1 or self.model.config.model_type == "split-bert":
@@ -123,6 +130,17 @@ class TorchClassifier:
             table = out.hidden_states[0].double()
             return [[float(row[-1 - pair.call.level])] for row, pair in zip(table, batch, strict=True)]
         return [[float(x) for x in row] for row in out.logits.double()]
+
+    def _padding(self, last: set[int]) -> int:
+        """The id to pad with: for a model that reads the last token, one that is no text's last.
+
+        Checkpoints name no padding (Llama) or pad with the end token, which may close a text; the model is told what it is.
+        """
+        if not self._reads_last:
+            return self._pad
+        pad: int = next(id_ for id_ in (self._pad, *range(len(last) + 1)) if id_ not in last)
+        self.model.config.get_text_config().pad_token_id = pad
+        return pad
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls."""

@@ -76,9 +76,7 @@ class TorchGenerator:
         limit = int(getattr(config, "max_position_embeddings", 0) or 2048)
         self.context = min(limit, context or limit)
         self.slots, self.batch_tokens = slots, batch_tokens
-        self._sliding = bool(getattr(config, "sliding_window", None)) and "sliding_attention" in (
-            getattr(config, "layer_types", None) or ()
-        )
+        self._sliding = bool(getattr(config, "sliding_window", None)) and getattr(config, "use_sliding_window", True)
         self._ends = _ends(folder, config)
         settings = {"context": self.context, "dtype": str(self.model.dtype), "device": self.device.type}
         self.fingerprint = "torch-lm:" + fingerprint([*files, folder / "tokenizer.json"], settings)
@@ -210,7 +208,7 @@ class TorchGenerator:
     def _know_beginnings(self, reads: Sequence[_Read]) -> None:
         """Read once what several prompts begin with: all before their document."""
         heads: dict[tuple[int, ...], int] = {}
-        for read in reads:
+        for read in reads if self._beginnings.room else ():
             head = self._head(read.pending.call.prompt)  # type: ignore[union-attr]
             heads[head] = heads.get(head, 0) + 1
         for head, times in heads.items():
@@ -337,12 +335,13 @@ class _Pending:
     call: Call
     fitted: Fitted
     start: float
+    known: int = 0
     targets: list[tuple[int, ...]] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
 
     def reply(self) -> Reply:
         """The reply to a choice."""
-        usage = Usage(1, len(self.fitted.ids), 0, 0, time.perf_counter() - self.start)
+        usage = Usage(1, len(self.fitted.ids), self.known, 0, time.perf_counter() - self.start)
         scores = tuple(value for value in self.values if value is not None)
         return Reply(scores=scores, usage=usage, cut_tokens=self.fitted.cut_tokens)
 
@@ -361,7 +360,7 @@ class _Read:
         """Take over what is known of the ids, but for those whose logits are wanted."""
         longest = max((len(self.pending.targets[i]) for i in self.labels), default=1)
         self.kept, known = beginnings.longest(self.ids)
-        self.known = min(known, len(self.ids) - longest)
+        self.known = self.pending.known = min(known, len(self.ids) - longest)
 
 
 class _Row:
@@ -408,7 +407,7 @@ class _Row:
 
     def watch(self, logits: Any, tokenizer: PromptTokenizer) -> None:
         """The watched labels' log-probabilities where the last token was chosen, if they are what could stand there."""
-        before = self.stop[: -len(self.stop.split()[-1]) - 1] if " " in self.stop else self.stop
+        before = next((self.stop[: -len(label)] for label in self.call.watch if self.stop.endswith(label)), "")
         labels = [tokenizer.label(label, before) for label in self.call.watch]
         if labels and all(len(ids) == 1 for ids in labels) and (self.ids[-1],) in labels:
             chances = logits.double().log_softmax(-1)
@@ -451,6 +450,8 @@ class _Beginnings:
 
     def keep(self, kept: Any) -> None:
         """Keep a sequence, and give up others beyond the room."""
+        if not self.room:
+            return
         self._kept[kept.ids] = kept
         self._kept.move_to_end(kept.ids)
         while len(self._kept) > 1 and sum(map(len, self._kept)) > self.room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -42,9 +43,11 @@ def show(ranking: Ranking, form: Form) -> None:
 def show_cost(usage: Usage, form: Form) -> None:
     """Write what a dry run counted to stdout."""
     if is_table(form):
-        print(f"{usage.calls:,} calls, {usage.prompt_tokens:,} prompt tokens; nothing was asked")
+        written = f", at most {usage.output_tokens:,} written" if usage.output_tokens else ""
+        print(f"{usage.calls:,} calls, {usage.prompt_tokens:,} prompt tokens{written}; nothing was asked")
     else:
-        print(f'{{"calls": {usage.calls}, "prompt_tokens": {usage.prompt_tokens}}}')
+        counts = {"calls": usage.calls, "prompt_tokens": usage.prompt_tokens}
+        print(json.dumps(counts | ({"output_tokens": usage.output_tokens} if usage.output_tokens else {})))
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -111,6 +114,32 @@ def _table(ranking: Ranking) -> None:
     flaws = ", ".join(f"{count} {name}" for name, count in sorted(ranking.flaws().items()))
     if flaws:
         print(f"flaws: {flaws}", file=sys.stderr)
+
+
+def reasons(ranking: Ranking) -> None:
+    """Write what a language model thought of each document, best first, to stdout; nothing where it did not."""
+    from rich.text import Text
+
+    out = console()
+    for row in ranking.rows():
+        if row.get("reasoning") or row.get("verdict"):
+            estimate = f", {row['estimate']}" if row.get("estimate") else ""
+            flaw = f", {row['flaw']}" if row.get("flaw") else ""
+            out.print(
+                Text(
+                    f"\n{row['rank']}. {flat(row['id'])}: {row.get('verdict') or 'no verdict'}{flaw}{estimate}", "bold"
+                )
+            )
+            out.print(Text(readable(row.get("reasoning", "").strip())))
+
+
+def readable(text: str) -> str:
+    """Text that keeps its lines and cannot move a cursor.
+
+    >>> readable("a\\x1b[2J\\nb")
+    'a\\ufffd[2J\\nb'
+    """
+    return "".join(c if c == "\n" or (c != "\r" and flat(c) == c) else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int]], room: int) -> Text:

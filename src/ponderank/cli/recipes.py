@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ponderank.cli.output import Form
+
+if TYPE_CHECKING:
+    from ponderank.recipes.needs import Needs
 
 
 def recipes(
@@ -17,11 +20,16 @@ def recipes(
 ) -> None:
     """List the recipes, or explain one."""
     from ponderank.cli.output import console, is_table
-    from ponderank.recipes import RECIPES, find
+    from ponderank.recipes import NEEDS, RECIPES, find
 
     if name is not None:
         described = find(name).to_dict()
-        print(_explained(described) if is_table(form) else json.dumps(described, ensure_ascii=False))
+        if is_table(form):
+            print(_explained(described))
+            print("\n".join(how_to_run(name)))
+        else:
+            needs = NEEDS.get(name)
+            print(json.dumps(described | ({"needs": needed(needs)} if needs else {}), ensure_ascii=False))
         return
     if not is_table(form):
         for recipe in RECIPES.values():
@@ -32,7 +40,7 @@ def recipes(
     table = Table("recipe", "model", "what it does", "after", box=None, pad_edge=False, header_style="bold")
     for recipe in RECIPES.values():
         what = recipe.note or f"{type(recipe.strategy).__name__} over {type(recipe.format).__name__}"
-        table.add_row(recipe.name, recipe.model, what, recipe.paper)
+        table.add_row(recipe.name, recipe.model or "(give one)", what, recipe.paper)
     console().print(table)
 
 
@@ -46,7 +54,7 @@ def models(
 
     folder = default_folder()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    others = sorted({recipe.model for recipe in RECIPES.values()} - {"embedded"})
+    others = sorted({recipe.model for recipe in RECIPES.values()} - {"embedded", ""})
     if not is_table(form):
         print(
             json.dumps(
@@ -77,6 +85,50 @@ def card(folder: Path) -> str:
 def _explained(described: dict[str, Any]) -> str:
     lines = [f"{key:<9} {_part(value)}" for key, value in described.items() if value]
     return "\n".join(lines)
+
+
+def needed(needs: Needs) -> dict[str, Any]:
+    """What a model needs, ready for JSON: billions of parameters, gigabytes, engines."""
+    return {
+        "parameters_b": needs.parameters,
+        "weights_gb": needs.weights_gb(),
+        "weights_gb_4bit": needs.weights_gb(4),
+        "memory_gb": needs.memory_gb(4096, 8),
+        "engines": list(needs.engines),
+    }
+
+
+def how_to_run(name: str) -> list[str]:
+    """What running a recipe takes, in lines: memory, engines, a command for each."""
+    from ponderank.recipes import NEEDS, find
+
+    model, needs = find(name).model, NEEDS.get(name)
+    if needs is None:
+        return (
+            [] if model else ["", "needs     a model: --model FOLDER, --model FILE.gguf, or --engine URL --model NAME"]
+        )
+    folder = model.rpartition("/")[2]
+    commands = {
+        "http": [
+            f"vllm serve {model} --port 8000      # or any OpenAI-compatible server",
+            f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine http://127.0.0.1:8000/v1 --model {model}',
+        ],
+        "transformers": [
+            f"pip install 'ponderank[torch]' && hf download {model} --local-dir {folder}",
+            f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine transformers --model {folder}',
+        ],
+        "llamacpp": [
+            "pip install 'ponderank[llamacpp]'      # and a GGUF of the model, see docs/engines/llamacpp.md",
+            f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine llamacpp --model {folder}.gguf',
+        ],
+    }
+    whole, four = needs.memory_gb(4096, 8), needs.memory_gb(4096, 8, 4)
+    memory = f"memory    about {whole:g} GB for 8 texts of 4,096 tokens at once, {four:g} GB at 4 bits"
+    lines = ["", f"needs     {needs}", memory]
+    for engine in ("http", "transformers", "llamacpp"):
+        if engine in needs.engines:
+            lines += ["", *(f"    {line}" for line in commands[engine])]
+    return lines
 
 
 def _part(value: Any) -> str:

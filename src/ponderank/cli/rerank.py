@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ponderank.cli.output import Form
 
-RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe's name; `ponderank recipes` lists them.")]
+RecipeName = Annotated[
+    str | None, typer.Option("--recipe", help="A recipe's name; `ponderank recipes` lists them. [default: default]")
+]
 Model = Annotated[
-    str | None, typer.Option("--model", help="A model folder in place of the recipe's model.", metavar="FOLDER")
+    str | None,
+    typer.Option(
+        "--model",
+        help="A model folder, a .gguf file, or a server's name for a model, in place of the recipe's.",
+        metavar="MODEL",
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="onnx, transformers, llamacpp, vllm, or the URL of an OpenAI-compatible server. [default: what the model's files call for]",
+        metavar="ENGINE",
+    ),
+]
+Think = Annotated[
+    bool | None,
+    typer.Option(
+        "--think/--no-think",
+        help="Think before judging (recipe rank1, unless another is named), or ask for verdicts at once.",
+    ),
+]
+ThinkTokens = Annotated[
+    int | None, typer.Option("--think-tokens", min=1, help="The longest thought, in tokens.", metavar="N")
+]
+QueryTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--query-tokens", min=0, help="The most that is written for a query, divided among its documents.", metavar="N"
+    ),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the sentences that carry each score.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")]
@@ -32,10 +63,26 @@ def rerank(
             "(JSON Lines or plain lines). Write -- before a text that begins with a dash."
         ),
     ] = None,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = None,
     model: Model = None,
+    engine: EngineName = None,
     top_k: TopK = None,
     explain: Explain = False,
+    think: Think = None,
+    think_tokens: ThinkTokens = None,
+    query_tokens: QueryTokens = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            "--deadline",
+            min=0.001,
+            help="After so many seconds rank with what there is; the rest keeps its order, marked late.",
+            metavar="SECONDS",
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show on stderr what the model thinks as it writes it.")
+    ] = False,
     dry_run: DryRun = False,
     cache: Cache = None,
     form: Format = Form.auto,
@@ -45,12 +92,36 @@ def rerank(
     In a pipe each line is a JSON object: rank, id, score, prob, text, and title, flaw, evidence where there are any.
     """
     from ponderank.cli.inputs import documents
-    from ponderank.cli.output import show, show_cost
+    from ponderank.cli.output import is_table, reasons, show, show_cost
+    from ponderank.cli.watch import watching
     from ponderank.reranker import Reranker, candidates
 
     found = documents(docs or [])
-    with Reranker(recipe, model=model, cache=cache) as reranker:
+    chosen = named(recipe, think)
+    # only what is streamed can be shown or cut short; otherwise a server spares itself the work
+    options: dict[str, Any] = {"stream": True} if (engine or "").startswith("http") and (watch or deadline) else {}
+    with Reranker(
+        chosen,
+        model=model,
+        engine=engine,
+        cache=cache,
+        think=think is not False,
+        think_tokens=think_tokens,
+        query_tokens=query_tokens,
+        **options,
+    ) as reranker:
         if dry_run:
             show_cost(reranker.dry_run([candidates(query, found)]), form)
-        else:
-            show(reranker.rank(query, found, top_k=top_k, explain=explain), form)
+            return
+        with watching([doc.id for doc in found], shown=watch) as on_written:
+            ranking = reranker.rank(
+                query, found, top_k=top_k, explain=explain, deadline=deadline, on_written=on_written
+            )
+        show(ranking, form)
+        if explain and is_table(form):
+            reasons(ranking)
+
+
+def named(recipe: str | None, think: bool | None) -> str:
+    """The recipe's name; without one ``default``, or ``rank1`` where a thought is wanted."""
+    return recipe or ("rank1" if think else "default")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponderank.cli.rerank import Model, RecipeName
+from ponderank.cli.output import Form
+from ponderank.cli.rerank import DryRun, EngineName, Model, QueryTokens, RecipeName, Think, ThinkTokens, named
 
 if TYPE_CHECKING:
     from ponderank.run import Outcome
@@ -38,8 +39,12 @@ def run(
         Path | None, typer.Option("--run", help="A TREC run to rerank in place of a first stage.", metavar="FILE")
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Candidates a query.")] = 100,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = None,
     model: Model = None,
+    engine: EngineName = None,
+    think: Think = None,
+    think_tokens: ThinkTokens = None,
+    query_tokens: QueryTokens = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first so many queries.", metavar="N")
     ] = None,
@@ -53,6 +58,11 @@ def run(
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the folder holds, kept replies too.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where this folder's run was stopped; so it does without, unless --fresh."),
+    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Rerank every query of a collection into a folder.
 
@@ -68,12 +78,24 @@ def run(
         split=split,
         run_file=run_file,
         k=k,
-        recipe=recipe,
+        recipe=named(recipe, think),
         model=model,
+        engine=engine,
+        think=think is not False,
+        think_tokens=think_tokens,
+        query_tokens=query_tokens,
         limit=limit,
         drop_self=drop_self,
         measures=tuple(measures or MEASURES),
     )
+    if resume and fresh:
+        raise typer.BadParameter("--resume goes on with what --fresh forgets; give one of them")
+    if dry_run:
+        from ponderank.cli.output import show_cost
+        from ponderank.run import dry_run as counted
+
+        show_cost(counted(experiment), Form.auto)
+        return
     with shown("reranking") as on_progress:
         outcome = perform(experiment, out, fresh=fresh, on_progress=on_progress)
     _report(outcome, "BM25" if run_file is None else run_file.name)

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from ponderank.cli.output import Form
-from ponderank.cli.rerank import Cache, DryRun, Explain, Format, Model, RecipeName
+from ponderank.cli.rerank import (
+    Cache,
+    DryRun,
+    EngineName,
+    Explain,
+    Format,
+    Model,
+    RecipeName,
+    Think,
+    ThinkTokens,
+    named,
+)
 
 
 def search(
@@ -16,8 +27,11 @@ def search(
     query: Annotated[str, typer.Argument(help="What is searched for.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Candidates that BM25 gives.")] = 100,
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")] = 10,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = None,
     model: Model = None,
+    engine: EngineName = None,
+    think: Think = None,
+    think_tokens: ThinkTokens = None,
     explain: Explain = False,
     dry_run: DryRun = False,
     cache: Cache = None,
@@ -28,17 +42,27 @@ def search(
     The index is built the first time and kept in the collection's folder under .ponderank, or in the user's cache where
     that folder cannot be written; it is built again when corpus.jsonl changes.
     """
-    from ponderank.cli.output import show, show_cost
+    from ponderank.cli.output import is_table, reasons, show, show_cost
     from ponderank.data.beir import Collection
     from ponderank.reranker import Reranker
     from ponderank.run import bm25
     from ponderank.types import Query
 
     (found,) = bm25(Collection.open(collection)).search([Query("query", query)], k)
-    with Reranker(recipe, model=model, cache=cache) as reranker:
+    with Reranker(
+        named(recipe, think),
+        model=model,
+        engine=engine,
+        cache=cache,
+        think=think is not False,
+        think_tokens=think_tokens,
+    ) as reranker:
         if dry_run:
             show_cost(reranker.dry_run([found]), form)
             return
         (ranking,) = reranker.rank_many([found])
         best = ranking.top(top_k)
-        show(reranker.explain(best, len(best)) if explain else best, form)
+        best = reranker.explain(best, len(best)) if explain else best
+        show(best, form)
+        if explain and is_table(form):
+            reasons(best)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ponderank.contracts import Dialogue, Tokenizer
 from ponderank.formats.classify import asked
 from ponderank.formats.parts import ours
+from ponderank.formats.quotes import quoted
 from ponderank.formats.rank1_prompts import query_template
 from ponderank.formats.reading import cut_at_sentence, flaw_of, log_odds, probability, thought_part
 from ponderank.types import Call, Choose, Doc, Generate, Judgement, Part, Prompt, Query, Reply, text_of
@@ -52,7 +53,6 @@ class Rank1:
 
     widest = 1
     absolute = True
-    levels = 2
     needs: frozenset[type[Call]] = field(default=frozenset({Generate, Choose}), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,8 @@ class Rank1:
             again = (*prompt, Part(thought, trusted=False), ours("\nWait"))
             more, new, is_forced = yield from self._thought(again)
             thought, replies = f"{thought}\nWait{more}", [*replies, *new]
-        return judgement(prompt, thought, replies, forced=is_forced)
+        found = judgement(prompt, thought, replies, forced=is_forced)
+        return replace(found, evidence=quoted(thought, docs[0].text))
 
     def _thought(self, prompt: Prompt) -> Generator[list[Call], list[Reply], tuple[str, list[Reply], bool]]:
         """The thought, the replies (the last has the verdict), and whether the verdict was forced."""

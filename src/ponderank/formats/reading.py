@@ -65,6 +65,54 @@ def number(text: str | None, least: float, most: float) -> float | None:
     return fit.pop() if len(fit) == 1 else None
 
 
+def whole_number(text: str, least: int, most: int) -> tuple[int, int] | None:
+    """The only number within ``[least, most]`` in a text, if it is whole, and the place where it begins; None otherwise.
+
+    >>> whole_number("it is 7", 0, 10), whole_number("7.5", 0, 10), whole_number("7 or 8", 0, 10)
+    ((7, 6), None, None)
+    """
+    value = number(text, least, most)
+    if value is None or value % 1:
+        return None
+    places = (match.start() for match in _FORM_OF_NUMBER.finditer(text) if match.group() == str(int(value)))
+    place = next(places, None)
+    return None if place is None else (int(value), place)
+
+
+def settled(text: str, *, cut: bool = False, start: str = "<think>", end: str = "</think>") -> str | None:
+    """The answer in what a model wrote; None where it was ``cut`` off or never ended its thought.
+
+    A thought may quote its document, answers included, so nothing in it is an answer. A text without a thought is all
+    answer.
+
+    >>> settled("<think>it says <answer>9</answer>"), settled("<think>so</think> 3"), settled("3")
+    (None, ' 3', '3')
+    """
+    if cut:
+        return None
+    if end in text:
+        return answer_part(text, end)
+    return None if text.lstrip().startswith(start) else text
+
+
+def last_word(text: str, name: str, words: Sequence[str]) -> tuple[str, int] | None:
+    """The one of ``words`` that the last line gives as ``name: word``, and the place where it begins; None otherwise.
+
+    Case, and marks of emphasis around either, do not count; the place is that of the white space before the word.
+
+    >>> last_word("It says 'Relevant: yes'.\\nRelevant: no", "Relevant", ("yes", "no"))
+    ('no', 34)
+    """
+    body = text.rstrip()
+    start = body.rfind("\n") + 1
+    line = body[start:]
+    head = re.match(rf"[\s*_#>-]{{0,16}}{re.escape(name)}[*_]{{0,4}}:[*_]{{0,4}}", line, re.IGNORECASE)
+    if not head:
+        return None
+    said = line[head.end() :].strip(" \t*_.!\"'`").lower()
+    return next(((word, start + head.end()) for word in words if word.lower() == said), None)
+
+
 def log_odds(scores: Sequence[float]) -> float:
     """``log P(first) - log P(second)``, in double precision; not-a-number where either is missing.
 

@@ -1,0 +1,315 @@
+"""llama.cpp's side of the ``llamacpp`` backend: a loaded model, one batch, and the cells that hold keys and values.
+
+All sequences share one buffer of cells (``kv_unified``). A cell may belong to several sequences, so that taking over the
+beginning of another sequence copies nothing and takes no room.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ponderank.errors import BackendError, DataError, MissingExtra
+
+_log = logging.getLogger("ponderank.llamacpp")
+_said: deque[str] = deque(maxlen=8)
+"""The last complaints of llama.cpp, which gives its reasons in its log only."""
+_callback: Any = None
+
+
+def library() -> Any:
+    """The module ``llama_cpp``, its log sent to the logger ``ponderank.llamacpp`` (level DEBUG) instead of the terminal.
+
+    Raises:
+        MissingExtra: it is not installed, or too old for sequences that share cells.
+    """
+    global _callback
+    try:
+        import llama_cpp
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: its shared library cannot be loaded
+        raise MissingExtra("llamacpp", "a GGUF file") from error
+    if not hasattr(llama_cpp, "llama_model_is_hybrid") or not hasattr(llama_cpp.llama_context_params, "kv_unified"):
+        raise MissingExtra("llamacpp", f"a GGUF file (llama-cpp-python {llama_cpp.__version__} is too old)")
+    if _callback is None:
+        _callback = llama_cpp.llama_log_callback(_note)
+        llama_cpp.llama_log_set(_callback, None)
+        llama_cpp.llama_backend_init()
+    return llama_cpp
+
+
+def _note(level: int, text: bytes, _: Any) -> None:
+    line = text.decode("utf-8", "replace").strip()
+    if level in (2, 3) and line:  # warnings and errors
+        _said.append(line)
+    _log.debug("%s", line)
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """A sequence that nobody writes to, kept for those that begin as it does.
+
+    ``start``: how many of its ids lie in the cells of ``parent``; ``users``: how many sequences lie on its cells.
+    """
+
+    seq: int
+    ids: tuple[int, ...]
+    start: int
+    parent: Kept | None
+    users: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """What a running sequence has: ``done`` ids are in cells, the first ``shared`` of them in those of ``parent``."""
+
+    seq: int
+    done: int = 0
+    shared: int = 0
+    parent: Kept | None = None
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Ids to be read next in a sequence, and from which of them on the logits are wanted."""
+
+    held: Held
+    ids: Sequence[int]
+    wanted_from: int
+
+
+@dataclass(slots=True)
+class _Table:
+    """Who has which sequence."""
+
+    free: list[int]
+    held: list[Held] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)  # the least recently used first
+
+
+class Cells:
+    """A model with room for ``size`` tokens in up to ``sequences`` sequences, of which ``keep`` may be kept ones."""
+
+    def __init__(
+        self, file: Path, *, size: int | None, context: int | None, sequences: int, keep: int, batch: int, threads: int | None,
+        gpu_layers: int, precision: str,
+    ) -> None:  # fmt: skip
+        self.library = lib = library()
+        self.model = _model(lib, file, gpu_layers)
+        self._free = [weakref.finalize(self, lib.llama_model_free, self.model)]
+        self.trained: int = lib.llama_model_n_ctx_train(self.model)
+        self.context = min(self.trained, context or 16384)
+        self.size = max(size or 0, 2 * self.context)
+        self.partial = not (lib.llama_model_is_recurrent(self.model) or lib.llama_model_is_hybrid(self.model))
+        """Whether a sequence can be cut short; one with a recurrent state can only be read anew."""
+        self.keep = keep if self.partial else 0
+        settings = lib.llama_context_default_params()
+        settings.n_ctx, settings.n_seq_max = self.size, sequences + self.keep
+        settings.n_batch = settings.n_ubatch = max(batch, settings.n_seq_max)  # llama.cpp aborts if there are fewer
+        settings.type_k = settings.type_v = _precision(precision)
+        if precision == "float32":
+            settings.flash_attn_type = 0  # it reckons in half precision
+        settings.kv_unified = settings.swa_full = settings.no_perf = True
+        settings.n_threads = settings.n_threads_batch = threads or os.cpu_count() or 1
+        self._context: Any = lib.llama_init_from_model(self.model, settings)
+        if not self._context:
+            raise BackendError(
+                f"llama.cpp has no memory for {self.size} tokens of keys and values; lower context or memory_tokens: {_reason()}"
+            )
+        self._free.insert(0, weakref.finalize(self, lib.llama_free, self._context))
+        self._memory: Any = lib.llama_get_memory(self._context)
+        self._batch: Any = lib.llama_batch_init(batch, 0, 1)
+        self._free.insert(0, weakref.finalize(self, lib.llama_batch_free, self._batch))
+        self._width: int = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self.model))
+        self._table = _Table(list(range(sequences + self.keep)))
+
+    def close(self) -> None:
+        """Give the memory back. May be called twice."""
+        for free in self._free:
+            free()
+
+    @property
+    def used(self) -> int:
+        """Cells taken."""
+        table = self._table
+        return sum(h.done - h.shared for h in table.held) + sum(len(k.ids) - k.start for k in table.kept)
+
+    def make_room(self, wanted: int) -> bool:
+        """Give up kept sequences until ``wanted`` cells are free; False if that is not enough."""
+        while self.size - self.used < wanted:
+            if not self._give_up():
+                return False
+        return True
+
+    def open(self, ids: Sequence[int], spare: int) -> Held | None:
+        """A sequence that has taken over the longest known beginning of ``ids``; the last id is always read anew.
+
+        None if there would be no room for the other ids and ``spare`` more.
+        """
+        best, length = None, 3  # fewer are not worth the trouble
+        for kept in self._table.kept:
+            shared = min(_shared(kept.ids, ids), len(ids) - 1)
+            if shared > length:
+                best, length = kept, shared
+        if best is not None:
+            best.users += 1
+            self._table.kept.remove(best)
+            self._table.kept.append(best)
+        length = length if best is not None else 0
+        if not self.make_room(len(ids) - length + spare):
+            if best is not None:
+                best.users -= 1
+            return None
+        held = Held(self._table.free.pop(), length, length, best)
+        if best is not None:
+            self.library.llama_memory_seq_cp(self._memory, best.seq, held.seq, 0, length)
+        self._table.held.append(held)
+        return held
+
+    def knows(self, ids: Sequence[int]) -> bool:
+        """Whether a kept sequence begins with ``ids``."""
+        return any(kept.ids[: len(ids)] == tuple(ids) for kept in self._table.kept)
+
+    def keep_head(self, held: Held, ids: tuple[int, ...]) -> None:
+        """Keep the beginning of a running sequence, which goes on lying on its cells."""
+        if not self._room_to_keep() or held.shared > len(ids):
+            return
+        kept = Kept(self._table.free.pop(), ids, held.shared, held.parent, users=1)
+        self.library.llama_memory_seq_cp(self._memory, held.seq, kept.seq, 0, len(ids))
+        held.parent, held.shared = kept, len(ids)  # the use of its former parent is now the kept one's
+        self._table.kept.append(kept)
+
+    def keep_whole(self, held: Held, ids: Sequence[int]) -> None:
+        """End a running sequence and keep what it has of ``ids``; dropped where nothing more can be kept."""
+        if not self._room_to_keep() or held.done - held.shared < 4:
+            self.drop(held)
+            return
+        self._table.held.remove(held)
+        self._table.kept.append(Kept(held.seq, tuple(ids[: held.done]), held.shared, held.parent))
+
+    def cut(self, held: Held, length: int) -> None:
+        """Shorten a sequence to ``length`` ids; to none where the model's state cannot be cut."""
+        if not self.partial:
+            length = 0
+        self.library.llama_memory_seq_rm(self._memory, held.seq, length, -1)
+        held.done = length
+
+    def drop(self, held: Held) -> None:
+        """End a running sequence."""
+        self._table.held.remove(held)
+        self._clear(held.seq, held.parent)
+
+    def clear(self) -> None:
+        """End and give up everything."""
+        self.library.llama_memory_clear(self._memory, False)
+        self._table = _Table(list(range(len(self._table.free) + len(self._table.held) + len(self._table.kept))))
+
+    def read(self, chunks: Sequence[Chunk]) -> list[list[NDArray[np.float32]]]:
+        """Read one chunk of each sequence; the wanted logits ``[V]`` of each, valid until the next time.
+
+        Raises:
+            BackendError: llama.cpp failed; all sequences are gone.
+        """
+        batch, at, wanted = self._batch, 0, []
+        for chunk in chunks:
+            rows = []
+            for place, id_ in enumerate(chunk.ids):
+                batch.token[at], batch.pos[at] = id_, chunk.held.done + place
+                batch.n_seq_id[at], batch.seq_id[at][0] = 1, chunk.held.seq
+                batch.logits[at] = place >= chunk.wanted_from
+                rows += [at] if place >= chunk.wanted_from else []
+                at += 1
+            wanted.append(rows)
+        batch.n_tokens = at
+        code = self.library.llama_decode(self._context, batch)
+        if code:
+            self.clear()
+            raise BackendError(f"llama.cpp failed with code {code} on {at} tokens: {_reason()}", retryable=code > 0)
+        for chunk in chunks:
+            chunk.held.done += len(chunk.ids)
+        return [[self._logits(row) for row in rows] for rows in wanted]
+
+    def _logits(self, row: int) -> NDArray[np.float32]:
+        pointer = self.library.llama_get_logits_ith(self._context, row)
+        return np.ctypeslib.as_array(pointer, (self._width,))
+
+    def _room_to_keep(self) -> bool:
+        if not self.keep:
+            return False
+        return len(self._table.kept) < self.keep or self._give_up()
+
+    def _give_up(self) -> bool:
+        """Forget the kept sequence that was not used for longest, if there is one that nobody lies on."""
+        kept = next((kept for kept in self._table.kept if not kept.users), None)
+        if kept is None:
+            return False
+        self._table.kept.remove(kept)
+        self._clear(kept.seq, kept.parent)
+        return True
+
+    def _clear(self, seq: int, parent: Kept | None) -> None:
+        self.library.llama_memory_seq_rm(self._memory, seq, -1, -1)
+        self._table.free.append(seq)
+        if parent is not None:
+            parent.users -= 1
+
+
+def _precision(name: str) -> int:
+    """llama.cpp's number for a type (``GGML_TYPE_*``)."""
+    numbers = {"float32": 0, "float16": 1, "int8": 8}
+    if name not in numbers:
+        raise ValueError(f"memory_precision is {name!r}; give one of {', '.join(numbers)}")
+    return numbers[name]
+
+
+def files_of(file: Path) -> list[Path]:
+    """The file, or all parts of a model that was split (``NAME-00001-of-00003.gguf``)."""
+    parts = re.fullmatch(r"(.*)-\d{5}-of-(\d{5})\.gguf", file.name)
+    return sorted(file.parent.glob(f"{parts[1]}-*-of-{parts[2]}.gguf")) if parts else [file]
+
+
+def _model(lib: Any, file: Path, gpu_layers: int) -> Any:
+    if not file.is_file():
+        raise DataError("no such file; give a .gguf file", path=file)
+    with file.open("rb") as opened:
+        if opened.read(4) != b"GGUF":
+            raise DataError("not a GGUF file: it does not begin with GGUF", path=file)
+    settings = lib.llama_model_default_params()
+    settings.n_gpu_layers = gpu_layers
+    _said.clear()
+    model = lib.llama_model_load_from_file(os.fsencode(file), settings)
+    if not model:
+        raise DataError(f"llama.cpp cannot load this model: {_reason()}", path=file)
+    if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
+        lib.llama_model_free(model)
+        raise DataError("not a causal language model; give one that writes text, such as Qwen or Llama", path=file)
+    return model
+
+
+def _reason() -> str:
+    return " | ".join(_said) or "it gave no reason"
+
+
+def _shared(a: Sequence[int], b: Sequence[int]) -> int:
+    most = min(len(a), len(b))
+    return next((i for i in range(most) if a[i] != b[i]), most)
+
+
+def log_probability(logits: NDArray[np.float32], id_: int) -> float:
+    """The log-probability of a token, in double precision.
+
+    >>> round(log_probability(np.zeros(4, np.float32), 1), 4)
+    -1.3863
+    """
+    exact = logits.astype(np.float64)
+    top = float(exact.max())
+    return float(exact[id_]) - top - float(np.log(np.exp(exact - top).sum()))
