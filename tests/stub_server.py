@@ -76,6 +76,7 @@ class Habits:
     unfit: tuple[str, ...] = ()  # parameters that are refused
     think: str = "so it is"
     bury: tuple[str, ...] = ()  # tokens that are never among the likeliest
+    bury_beyond: int = 10**6  # unless more than these are asked for
     pause: float = 0.0
     canned: bool = False  # always the same answer, for benchmarks
 
@@ -253,7 +254,7 @@ class Stub:
         if body.get("logprobs") and h.form != "none":
             k = body.get("top_logprobs", 20) if chat else body["logprobs"]
             listed = self.echo(read) + told if body.get("echo") and h.echoes else told
-            choice["logprobs"] = shaped(listed, k, "content" if chat else h.form, h.bury)
+            choice["logprobs"] = shaped(listed, k, "content" if chat else h.form, h.bury if k <= h.bury_beyond else ())
         usage = {
             "prompt_tokens": len(read),
             "completion_tokens": len(told),

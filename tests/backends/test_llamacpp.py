@@ -1,5 +1,7 @@
 """Runs where llama-cpp-python, gguf and torch are installed: the same weights in llama.cpp and in torch."""
 
+import random
+
 import pytest
 
 pytest.importorskip("llama_cpp")
@@ -52,7 +54,7 @@ PROMPTS = [
 @pytest.fixture(scope="session", params=["qwen3", "llama"])
 def pair(request, tmp_path_factory):
     """A checkpoint folder and the same weights as a GGUF file."""
-    folder = tiny_lm.model(tmp_path_factory.mktemp(request.param) / "hf", kind=request.param, seed=3)
+    folder = tiny_lm.model(tmp_path_factory.mktemp(request.param) / "hf", kind=request.param, seed=8)
     return folder, tiny_gguf.write(folder, folder.parent / "model.gguf")
 
 
@@ -259,6 +261,26 @@ def test_choices_give_way_too(make, pair):
     for a, b in zip(run(tight, *calls), run(make(context=180), *calls), strict=True):
         assert a.scores == pytest.approx(b.scores, abs=CLOSE)
     assert tight.gave_way
+
+
+def test_many_calls_in_little_memory_all_come_to_an_end(pair):
+    tight = Tight(pair[1], threads=1, context=180, slots=6, memory_tokens=360, batch_tokens=64)
+    chance, open_tickets = random.Random(0), set()
+    for turn in range(120):
+        one = chance.choice(PROMPTS)
+        more = (*one[:3], Part("it is so " * chance.randrange(30), False, may_shorten=True), one[4])
+        call = chance.choice([Generate(more, 120, temperature=1.0), Choose(more, (*LABELS, "nobody knows"))])
+        open_tickets.add(tight.add(call))
+        if turn % 3 == 0:
+            open_tickets -= {ticket for ticket, _ in tight.step()}
+        if turn % 7 == 0 and open_tickets:
+            gone = chance.choice(sorted(open_tickets))
+            open_tickets.discard(gone)
+            (tight.cancel if turn % 2 else tight.interrupt)([gone])
+    for _ in range(500):
+        open_tickets -= {ticket for ticket, _ in tight.step()}
+    assert not open_tickets
+    assert tight._cells.used <= 360
 
 
 def test_a_model_whose_state_cannot_be_cut_reads_its_labels_from_the_beginning(make, model):

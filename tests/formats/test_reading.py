@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponderank.formats.reading import (
@@ -126,6 +126,7 @@ def test_the_last_line_alone_gives_the_word(text, said):
     assert last_word(text, "Relevant", ("yes", "no")) == said
 
 
+@settings(deadline=2000, max_examples=25)  # milliseconds; a quadratic reader takes minutes
 @given(ANY)
 def test_reading_takes_time_in_proportion_to_the_text(text):
     long = (text or "*") * 2000

@@ -3,7 +3,7 @@
 Choices, in this order, what a server cannot do being remembered:
 
 1. One token with the likeliest listed: exact if every label is among them. One request, and the prompt's beginning may be
-   cached, unlike with 2.
+   cached, unlike with 2. If one is missing, once more with a thousand listed, where the server lists so many.
 2. The prompt with a label behind it, echoed with its log-probabilities: exact, for labels of several tokens too.
 3. vLLM's ``logprob_token_ids``: exact for labels of one token.
 4. As 1, a missing label bounded; ``Reply.estimate`` says so.
@@ -30,6 +30,8 @@ from ponderank.types import Reply, Usage
 
 T = TypeVar("T")
 _NO_ANSWER = (Unreadable, GaveUp)
+_MANY = 1000
+"""Log-probabilities asked for where the usual number does not hold every label; llama-cpp-python's server knows no limit."""
 
 
 class Choices:
@@ -64,6 +66,15 @@ class Choices:
                 if scores and not missing:
                     return found(scores)
                 listed = scores, bound or f"no label among the {len(position.top)} likeliest"
+                if self.server.lists_many:
+                    many, cost = await self._many(asked, seed)
+                    usage += cost
+                    self.server.lists_many = many is not None and len(many.top) > len(position.top)
+                    scores, missing, bound = chosen(
+                        many or position, labels, loose=asked.messages is not None and not asked.begun
+                    )
+                    if scores and not missing:
+                        return found(scores)
         if asked.messages is None and self.server.echoes:
             exact, cost = await self.echoed(asked, labels, seed)
             usage += cost
@@ -77,8 +88,11 @@ class Choices:
         usage += cost
         return found(voted.scores, voted.estimate)
 
-    async def _likeliest(self, asked: Asked, seed: str) -> tuple[Position | None, Usage]:
-        """The first token's likeliest; None where the server gives no log-probabilities, which is remembered."""
+    async def _likeliest(self, asked: Asked, seed: str, top: int = 0) -> tuple[Position | None, Usage]:
+        """The first token's likeliest, ``top`` of them or as many as usual.
+
+        None where the server gives no log-probabilities, which is remembered.
+        """
         path = asked.path
 
         def read(body: Any) -> tuple[Position | None, Usage]:
@@ -97,12 +111,19 @@ class Choices:
             return tokens[0], usage_of(body, 0.0)
 
         try:
-            wanted = Wanted(1, 1.0, top=self.server.tops[path])
+            wanted = Wanted(1, 1.0, top=top or self.server.tops[path])
             return await self.server.send(asked, wanted, read, seed)
         except Unreadable as error:
             if self.server.gives.get(path) or "log-prob" not in str(error):
                 raise
             self.server.gives[path] = False
+            return None, Usage()
+
+    async def _many(self, asked: Asked, seed: str) -> tuple[Position | None, Usage]:
+        """Many more of the likeliest; None where the server refuses."""
+        try:
+            return await self._likeliest(asked, seed, _MANY)
+        except (Refused, *_NO_ANSWER):
             return None, Usage()
 
     async def echoed(self, asked: Asked, labels: Sequence[str], seed: str) -> tuple[list[float], Usage]:

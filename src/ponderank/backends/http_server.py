@@ -18,6 +18,8 @@ from ponderank.errors import BackendError
 
 T = TypeVar("T")
 COMPLETIONS, CHAT = "/completions", "/chat/completions"
+_USUAL = 100
+"""More log-probabilities than these are asked for on purpose, as an exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Server:
         self.identity: dict[str, Any] = {}
         self.context: int | None = None
         self.dialect = Dialect()
-        self.completions = self.echoes = self.picks = True
+        self.completions = self.echoes = self.picks = self.lists_many = True
         self.tops: dict[str, int] = {COMPLETIONS: top, CHAT: top}
         self.gives: dict[str, bool] = {}  # whether it gives log-probabilities, as far as is known
         self.blanks = 0  # answers without them
@@ -148,7 +150,8 @@ class Server:
     def body(self, asked: Asked, wanted: Wanted, *, stream: bool) -> dict[str, Any]:
         """The request."""
         chat = asked.messages is not None
-        top = min(wanted.top, self.tops[asked.path])
+        many = wanted.top > _USUAL and self.lists_many
+        top = wanted.top if many else min(wanted.top, self.tops[asked.path])
         body: dict[str, Any] = {
             "model": self.model,
             **(
@@ -206,6 +209,9 @@ class Server:
             return True
         if "logprob" in said and "logprobs" in body and not body.get("echo") and "logprob_token_ids" not in body:
             now = int(body.get("top_logprobs", body["logprobs"]))
+            if now > self.tops[asked.path]:
+                self.lists_many = False
+                return False
             self.tops[asked.path] = min(self.tops[asked.path], next((top for top in (20, 5, 1) if top < now), 0))
             return True
         optional = ("stream_options", "seed", "temperature", "top_p", "stop", *self.dialect.extra, *_GO_ON)

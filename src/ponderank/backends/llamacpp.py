@@ -154,7 +154,8 @@ class GgufModel:
         )
 
     def _start(self, row: Row) -> bool:
-        held = self._cells.open(row.ids, _SPARE * (len(self._rows) + 1) if self._rows else 0)
+        promised = sum(_missing(other) + _SPARE for other in self._rows)
+        held = self._cells.open(row.ids, promised + _SPARE if self._rows else 0)
         if held is None:
             return False
         row.begin(held)
@@ -165,28 +166,32 @@ class GgufModel:
 
     def _read(self) -> None:
         """One batch: the next token of every text, and of what is still to be read as much as there is room for."""
-        rows = sorted(self._rows, key=lambda row: _missing(row) > 1)  # stable: first come, first served
-        chunks, chosen, left = [], [], self.batch_tokens
-        for row in rows:
-            if left and row.held is not None:
-                ids = row.ids[row.held.done : row.held.done + left]
-                chunks.append(Chunk(row.held, ids, row.wanted_from - row.held.done))
-                chosen.append(row)
-                left -= len(ids)
-        if not self._cells.make_room(self.batch_tokens - left):
+        chunks = self._next()
+        while not self._cells.make_room(sum(len(chunk.ids) for _, chunk in chunks)):
             self._give_way()
-            return
+            chunks = self._next()
         try:
-            logits = self._cells.read(chunks)
+            logits = self._cells.read([chunk for _, chunk in chunks])
         except BackendError:
             self._rows.clear()
             raise
-        for row, rows_of_logits in zip(chosen, logits, strict=True):
+        for (row, _), wanted in zip(chunks, logits, strict=True):
             self._keep_head(row)
             if isinstance(row, Writing):
-                self._write(row, rows_of_logits)
+                self._write(row, wanted)
             else:
-                self._weigh(row, rows_of_logits)
+                self._weigh(row, wanted)
+
+    def _next(self) -> list[tuple[Row, Chunk]]:
+        """What is read next of each row; those that lack one token only come first, then first come, first served."""
+        chunks, left = [], self.batch_tokens
+        for row in sorted(self._rows, key=lambda row: _missing(row) > 1):
+            if left and row.held is not None:
+                done = row.held.done
+                ids = row.ids[done : done + left]
+                chunks.append((row, Chunk(row.held, ids, row.wanted_from - done)))
+                left -= len(ids)
+        return chunks
 
     def _keep_head(self, row: Row) -> None:
         held = row.held

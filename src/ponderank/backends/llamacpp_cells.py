@@ -54,28 +54,48 @@ def _note(level: int, text: bytes, _: Any) -> None:
     _log.debug("%s", line)
 
 
-@dataclass(slots=True, eq=False)
-class Kept:
-    """A sequence that nobody writes to, kept for those that begin as it does.
+@dataclass(slots=True)
+class Held:
+    """A sequence: ``done`` ids of it are in cells, the first ``shared`` of them in cells that it took over.
 
-    ``start``: how many of its ids lie in the cells of ``parent``; ``users``: how many sequences lie on its cells.
+    ``runs``: whose cells they are. A run of cells is written by one sequence from its begin to its end, and others use
+    the first few of them; so a run takes as many cells as the one sequence that uses most of it.
     """
 
     seq: int
-    ids: tuple[int, ...]
-    start: int
-    parent: Kept | None
-    users: int = 0
+    runs: list[tuple[object, int]] = field(default_factory=list)
+    shared: int = 0
+    own: object = field(default_factory=object)
+
+    @property
+    def done(self) -> int:
+        """Ids in cells."""
+        return sum(length for _, length in self.runs)
+
+    def grow(self, more: int) -> None:
+        """Add cells at the end."""
+        last, length = self.runs[-1] if self.runs else (None, 0)
+        if last is self.own:
+            self.runs[-1] = (last, length + more)
+        else:
+            self.runs.append((self.own, more))
+
+    def first(self, most: int) -> list[tuple[object, int]]:
+        """The runs of the first ``most`` ids."""
+        kept: list[tuple[object, int]] = []
+        for run, length in self.runs:
+            if most > 0:
+                kept.append((run, min(length, most)))
+            most -= length
+        return kept
 
 
 @dataclass(slots=True)
-class Held:
-    """What a running sequence has: ``done`` ids are in cells, the first ``shared`` of them in those of ``parent``."""
+class Kept:
+    """A sequence that nobody writes to, and its ids ``[T]``, kept for those that begin as it does."""
 
-    seq: int
-    done: int = 0
-    shared: int = 0
-    parent: Kept | None = None
+    held: Held
+    ids: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -140,8 +160,11 @@ class Cells:
     @property
     def used(self) -> int:
         """Cells taken."""
-        table = self._table
-        return sum(h.done - h.shared for h in table.held) + sum(len(k.ids) - k.start for k in table.kept)
+        most: dict[object, int] = {}
+        for held in [*self._table.held, *(kept.held for kept in self._table.kept)]:
+            for run, length in held.runs:
+                most[run] = max(most.get(run, 0), length)
+        return sum(most.values())
 
     def make_room(self, wanted: int) -> bool:
         """Give up kept sequences until ``wanted`` cells are free; False if that is not enough."""
@@ -160,53 +183,48 @@ class Cells:
             shared = min(_shared(kept.ids, ids), len(ids) - 1)
             if shared > length:
                 best, length = kept, shared
+        held = Held(self._table.free.pop())
+        self._table.held.append(held)
         if best is not None:
-            best.users += 1
+            self.library.llama_memory_seq_cp(self._memory, best.held.seq, held.seq, 0, length)
+            held.runs, held.shared = best.held.first(length), length
             self._table.kept.remove(best)
             self._table.kept.append(best)
-        length = length if best is not None else 0
-        if not self.make_room(len(ids) - length + spare):
-            if best is not None:
-                best.users -= 1
-            return None
-        held = Held(self._table.free.pop(), length, length, best)
-        if best is not None:
-            self.library.llama_memory_seq_cp(self._memory, best.seq, held.seq, 0, length)
-        self._table.held.append(held)
-        return held
+        if self.make_room(len(ids) - held.shared + spare):
+            return held
+        self.drop(held)
+        return None
 
     def knows(self, ids: Sequence[int]) -> bool:
         """Whether a kept sequence begins with ``ids``."""
         return any(kept.ids[: len(ids)] == tuple(ids) for kept in self._table.kept)
 
     def keep_head(self, held: Held, ids: tuple[int, ...]) -> None:
-        """Keep the beginning of a running sequence, which goes on lying on its cells."""
-        if not self._room_to_keep() or held.shared > len(ids):
-            return
-        kept = Kept(self._table.free.pop(), ids, held.shared, held.parent, users=1)
-        self.library.llama_memory_seq_cp(self._memory, held.seq, kept.seq, 0, len(ids))
-        held.parent, held.shared = kept, len(ids)  # the use of its former parent is now the kept one's
-        self._table.kept.append(kept)
+        """Keep the beginning of a running sequence."""
+        if self._room_to_keep():
+            head = Held(self._table.free.pop(), held.first(len(ids)))
+            self.library.llama_memory_seq_cp(self._memory, held.seq, head.seq, 0, len(ids))
+            self._table.kept.append(Kept(head, ids))
 
     def keep_whole(self, held: Held, ids: Sequence[int]) -> None:
-        """End a running sequence and keep what it has of ``ids``; dropped where nothing more can be kept."""
-        if not self._room_to_keep() or held.done - held.shared < 4:
+        """End a running sequence and keep what it has of ``ids``; dropped where nothing can be kept."""
+        if not self._room_to_keep():
             self.drop(held)
             return
         self._table.held.remove(held)
-        self._table.kept.append(Kept(held.seq, tuple(ids[: held.done]), held.shared, held.parent))
+        self._table.kept.append(Kept(held, tuple(ids[: held.done])))
 
     def cut(self, held: Held, length: int) -> None:
         """Shorten a sequence to ``length`` ids; to none where the model's state cannot be cut."""
         if not self.partial:
             length = 0
         self.library.llama_memory_seq_rm(self._memory, held.seq, length, -1)
-        held.done = length
+        held.runs, held.own = held.first(length), object()
 
     def drop(self, held: Held) -> None:
         """End a running sequence."""
         self._table.held.remove(held)
-        self._clear(held.seq, held.parent)
+        self._clear(held)
 
     def clear(self) -> None:
         """End and give up everything."""
@@ -221,9 +239,9 @@ class Cells:
         """
         batch, at, wanted = self._batch, 0, []
         for chunk in chunks:
-            rows = []
+            rows, done = [], chunk.held.done
             for place, id_ in enumerate(chunk.ids):
-                batch.token[at], batch.pos[at] = id_, chunk.held.done + place
+                batch.token[at], batch.pos[at] = id_, done + place
                 batch.n_seq_id[at], batch.seq_id[at][0] = 1, chunk.held.seq
                 batch.logits[at] = place >= chunk.wanted_from
                 rows += [at] if place >= chunk.wanted_from else []
@@ -235,7 +253,7 @@ class Cells:
             self.clear()
             raise BackendError(f"llama.cpp failed with code {code} on {at} tokens: {_reason()}", retryable=code > 0)
         for chunk in chunks:
-            chunk.held.done += len(chunk.ids)
+            chunk.held.grow(len(chunk.ids))
         return [[self._logits(row) for row in rows] for rows in wanted]
 
     def _logits(self, row: int) -> NDArray[np.float32]:
@@ -248,19 +266,15 @@ class Cells:
         return len(self._table.kept) < self.keep or self._give_up()
 
     def _give_up(self) -> bool:
-        """Forget the kept sequence that was not used for longest, if there is one that nobody lies on."""
-        kept = next((kept for kept in self._table.kept if not kept.users), None)
-        if kept is None:
-            return False
-        self._table.kept.remove(kept)
-        self._clear(kept.seq, kept.parent)
-        return True
+        """Forget the kept sequence that was not used for longest, if there is one."""
+        if self._table.kept:
+            self._clear(self._table.kept.pop(0).held)
+            return True
+        return False
 
-    def _clear(self, seq: int, parent: Kept | None) -> None:
-        self.library.llama_memory_seq_rm(self._memory, seq, -1, -1)
-        self._table.free.append(seq)
-        if parent is not None:
-            parent.users -= 1
+    def _clear(self, held: Held) -> None:
+        self.library.llama_memory_seq_rm(self._memory, held.seq, -1, -1)
+        self._table.free.append(held.seq)
 
 
 def _precision(name: str) -> int:
