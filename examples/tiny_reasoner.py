@@ -59,10 +59,12 @@ class Problem:
         return " " + " ".join(steps) + f" {verdict} "
 
 
-def problem(rng: random.Random, start: str, end: str, *, relevant: bool, number: str = "") -> Problem:
+def problem(
+    rng: random.Random, start: str, end: str, *, relevant: bool, number: str = "", longest: int = LONGEST
+) -> Problem:
     """A passage with two chains of payments; the one from ``start`` ends at ``end`` if relevant, else the other does."""
     others = rng.sample([name for name in NAMES if name not in (start, end)], 2 * LONGEST)
-    lengths = [rng.randint(1, LONGEST), rng.randint(1, LONGEST)]
+    lengths = [rng.randint(1, longest), rng.randint(1, longest)]
     chains = []
     for at, length in enumerate(lengths):
         between = [others.pop() for _ in range(length - 1)]
@@ -79,9 +81,9 @@ def question(start: str, end: str) -> Query:
     return Query(f"{start}-{end}", f"money from {start} ends at {end}")
 
 
-def random_problem(rng: random.Random) -> Problem:
+def random_problem(rng: random.Random, longest: int = LONGEST) -> Problem:
     start, end = rng.sample(NAMES, 2)
-    return problem(rng, start, end, relevant=rng.random() < 0.5)
+    return problem(rng, start, end, relevant=rng.random() < 0.5, longest=longest)
 
 
 def row(one: Problem, form: Rank1) -> tuple[str, str]:
@@ -133,7 +135,8 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps, pct_start=min(0.1, 20 / steps))
     rng, began = random.Random(seed + 1), time.perf_counter()
     for step in range(steps):
-        rows = [row(random_problem(rng), form) for _ in range(batch)]
+        longest = min(LONGEST, 1 + step * 10 // steps)  # short chains first: finding a payer's payment is learnt there
+        rows = [row(random_problem(rng, longest), form) for _ in range(batch)]
         prompts = [tokenizer.encode(prompt).ids for prompt, _ in rows]
         wholes = [a + tokenizer.encode(text).ids + [end] for a, (_, text) in zip(prompts, rows, strict=True)]
         longest = max(map(len, wholes))
