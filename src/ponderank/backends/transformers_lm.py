@@ -7,17 +7,16 @@ not computed again.
 
 from __future__ import annotations
 
-import json
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ponderank.backends.prompts import Fitted, PromptTokenizer
-from ponderank.backends.weights import fingerprint, weights
-from ponderank.errors import BackendError, DataError, MissingExtra
+from ponderank.backends.transformers_rows import Beginnings, Pending, Read, Row, end_ids
+from ponderank.backends.weights import fingerprint, opened, weights
+from ponderank.errors import BackendError
 from ponderank.types import Call, Choose, Generate, Likelihood, Prompt, Reply, Usage, text_of
 
 _HELD_S = 0.1
@@ -53,38 +52,26 @@ class TorchGenerator:
         self, folder: str | Path, *, device: str | None = None, dtype: str = "auto", context: int | None = None, slots: int = 32,
         batch_tokens: int = 4096, keep_tokens: int = 16384, threads: int | None = None,
     ) -> None:  # fmt: skip
-        try:
-            import torch
-            import transformers
-        except ImportError as error:
-            raise MissingExtra("torch", "running a language model in torch") from error
         folder = Path(folder)
-        self.tokenizer = PromptTokenizer(folder)
-        files = weights(folder)
-        if threads:
-            torch.set_num_threads(threads)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        kind = ("auto" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
-        try:
-            load = transformers.AutoModelForCausalLM.from_pretrained
-            self.model = load(str(folder), dtype=kind).to(self.device).eval()
-        except (ValueError, KeyError, OSError) as error:
-            raise DataError(
-                f"transformers cannot load this as a causal language model: {error}", path=folder
-            ) from error
+        self.tokenizer, files = (
+            PromptTokenizer(folder),
+            weights(folder),
+        )  # what is missing is said before anything is loaded
+        options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
+        self.model, self.device = opened(folder, "AutoModelForCausalLM", "a causal language model", **options)
         config = self.model.config.get_text_config()
         limit = int(getattr(config, "max_position_embeddings", 0) or 2048)
         self.context = min(limit, context or limit)
         self.slots, self.batch_tokens = slots, batch_tokens
         self._sliding = bool(getattr(config, "sliding_window", None)) and getattr(config, "use_sliding_window", True)
-        self._ends = _ends(folder, config)
+        self._ends = end_ids(folder, config)
         settings = {"context": self.context, "dtype": str(self.model.dtype), "device": self.device.type}
         self.fingerprint = "torch-lm:" + fingerprint([*files, folder / "tokenizer.json"], settings)
         from ponderank.backends.columns import Columns
 
         self._columns = Columns()
-        self._rows: list[_Row] = []
-        self._beginnings = _Beginnings(0 if self._sliding else keep_tokens)
+        self._rows: list[Row] = []
+        self._beginnings = Beginnings(0 if self._sliding else keep_tokens)
         self._waiting: deque[tuple[int, Call]] = deque()
         self._ready: list[tuple[int, Reply]] = []
         self._written: list[tuple[int, str]] = []
@@ -180,7 +167,7 @@ class TorchGenerator:
             batch, chosen = chosen[-size:], chosen[:-size]
             self._read(batch)
 
-    def _reads(self, ticket: int, call: Call) -> list[_Read]:
+    def _reads(self, ticket: int, call: Call) -> list[Read]:
         """What has to be read for a call: one prompt; for labels of several tokens one more each."""
         seconds = time.perf_counter()
         prompt: Prompt = call.prompt  # type: ignore[union-attr]
@@ -191,21 +178,21 @@ class TorchGenerator:
         if fitted.too_long or not fitted.ids:
             self._ready.append((ticket, Reply(finish="refused", usage=Usage(1, len(fitted.ids)))))
             return []
-        pending = _Pending(ticket, call, fitted, seconds)
+        pending = Pending(ticket, call, fitted, seconds)
         if isinstance(call, Generate):
-            return [_Read(pending, fitted.ids, ())]
+            return [Read(pending, fitted.ids, ())]
         texts = call.labels if isinstance(call, Choose) else (call.target,)  # type: ignore[union-attr]
         tail = text_of(prompt[-1:])
         pending.targets = [self.tokenizer.label(text, tail) for text in texts]
         pending.values = [None] * len(texts)
         if isinstance(call, Choose) and call.scale == "logit":
-            return [_Read(pending, fitted.ids, tuple(range(len(texts))), logits=True)]
+            return [Read(pending, fitted.ids, tuple(range(len(texts))), logits=True)]
         single = tuple(i for i, ids in enumerate(pending.targets) if len(ids) == 1)
         several = [i for i, ids in enumerate(pending.targets) if len(ids) > 1]
-        reads = [_Read(pending, [*fitted.ids, *pending.targets[i][:-1]], (i,)) for i in several]
-        return ([_Read(pending, fitted.ids, single)] if single else []) + reads
+        reads = [Read(pending, [*fitted.ids, *pending.targets[i][:-1]], (i,)) for i in several]
+        return ([Read(pending, fitted.ids, single)] if single else []) + reads
 
-    def _know_beginnings(self, reads: Sequence[_Read]) -> None:
+    def _know_beginnings(self, reads: Sequence[Read]) -> None:
         """Read once what several prompts begin with: all before their document."""
         heads: dict[tuple[int, ...], int] = {}
         for read in reads if self._beginnings.room else ():
@@ -213,9 +200,9 @@ class TorchGenerator:
             heads[head] = heads.get(head, 0) + 1
         for head, times in heads.items():
             if times > 1 and len(head) >= 8 and self._beginnings.longest(head)[1] < len(head) - 1:
-                pending = _Pending(0, Choose((), ()), Fitted(list(head)), time.perf_counter())
+                pending = Pending(0, Choose((), ()), Fitted(list(head)), time.perf_counter())
                 pending.values, pending.targets = [], []
-                read = _Read(pending, list(head), ())
+                read = Read(pending, list(head), ())
                 read.know(self._beginnings)
                 self._read([read], keep=True)
 
@@ -226,7 +213,7 @@ class TorchGenerator:
             return ()
         return self._beginnings.head(prompt[:before], self.tokenizer)
 
-    def _read(self, batch: Sequence[_Read], *, keep: bool = False) -> None:
+    def _read(self, batch: Sequence[Read], *, keep: bool = False) -> None:
         """One forward pass over what the prompts do not share with what is known."""
         import torch
 
@@ -258,11 +245,11 @@ class TorchGenerator:
                 self._beginnings.keep(Kept(tuple(read.ids), states[row]))
         if texts:
             self._columns.lay([states[row] for row, _ in texts])
-            starting = [_Row(read, self.tokenizer) for _, read in texts]
+            starting = [Row(read, self.tokenizer) for _, read in texts]
             self._rows += starting
             self._take(out.logits[[row for row, _ in texts], -1], range(len(self._rows) - len(texts), len(self._rows)))
 
-    def _note(self, read: _Read, logits: Any) -> None:
+    def _note(self, read: Read, logits: Any) -> None:
         """Put the labels' values into the pending call, and answer it when it has them all."""
         pending = read.pending
         if isinstance(pending.call, Generate):
@@ -325,151 +312,3 @@ class TorchGenerator:
         last = self._columns.drop(row)
         self._rows[row] = self._rows[last]
         self._rows.pop()
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A call under way, and the values of its labels as they come."""
-
-    ticket: int
-    call: Call
-    fitted: Fitted
-    start: float
-    known: int = 0
-    targets: list[tuple[int, ...]] = field(default_factory=list)
-    values: list[float | None] = field(default_factory=list)
-
-    def reply(self) -> Reply:
-        """The reply to a choice."""
-        usage = Usage(1, len(self.fitted.ids), self.known, 0, time.perf_counter() - self.start)
-        scores = tuple(value for value in self.values if value is not None)
-        return Reply(scores=scores, usage=usage, cut_tokens=self.fitted.cut_tokens)
-
-
-class _Read:
-    """Ids to be read, and which of the call's labels they give; ``known`` of them are in ``kept``."""
-
-    __slots__ = ("ids", "kept", "known", "labels", "logits", "pending")
-
-    def __init__(self, pending: _Pending, ids: Sequence[int], labels: tuple[int, ...], *, logits: bool = False) -> None:
-        self.pending, self.ids, self.labels, self.logits = pending, list(ids), labels, logits
-        self.kept: Any = None
-        self.known = 0
-
-    def know(self, beginnings: _Beginnings) -> None:
-        """Take over what is known of the ids, but for those whose logits are wanted."""
-        longest = max((len(self.pending.targets[i]) for i in self.labels), default=1)
-        self.kept, known = beginnings.longest(self.ids)
-        self.known = self.pending.known = min(known, len(self.ids) - longest)
-
-
-class _Row:
-    """A text being written."""
-
-    def __init__(self, read: _Read, tokenizer: PromptTokenizer) -> None:
-        from tokenizers.decoders import DecodeStream
-
-        call = read.pending.call
-        assert isinstance(call, Generate)
-        self.read, self.call, self.ticket = read, call, read.pending.ticket
-        self.most = call.max_tokens
-        self.ids: list[int] = []
-        self.text = self.stop = ""
-        self.scores: tuple[float, ...] = ()
-        self._stream = DecodeStream(ids=read.ids[-8:], skip_special_tokens=False)
-        self._longest = max(map(len, call.stop), default=0)
-        self._random: Any = None
-
-    def append(self, id_: int, tokenizer: PromptTokenizer) -> str:
-        """Add a token; its text, as far as it can be told. Sets ``stop`` and cuts the text at a stop string."""
-        self.ids.append(id_)
-        piece: str = self._stream.step(tokenizer.inner, id_) or ""
-        if not piece:
-            return ""
-        before = len(self.text)
-        self.text += piece
-        found = [(at, stop) for stop in self.call.stop if (at := self.text.find(stop, max(0, before - len(stop)))) >= 0]
-        if found:
-            at, self.stop = min(found)
-            self.text = self.text[:at]
-            return self.text[before:]
-        return piece
-
-    def sampled(self, logits: Any) -> int:
-        """A token drawn at the call's temperature; the same for the same seed whatever shares the batch."""
-        import torch
-
-        if self._random is None:
-            self._random = torch.Generator()
-            self._random.manual_seed(self.call.seed if self.call.seed is not None else self.ticket)
-        chances = (logits.double().cpu() / self.call.temperature).softmax(-1)
-        return int(torch.multinomial(chances, 1, generator=self._random))
-
-    def watch(self, logits: Any, tokenizer: PromptTokenizer) -> None:
-        """The watched labels' log-probabilities where the last token was chosen, if they are what could stand there."""
-        before = next((self.stop[: -len(label)] for label in self.call.watch if self.stop.endswith(label)), "")
-        labels = [tokenizer.label(label, before) for label in self.call.watch]
-        if labels and all(len(ids) == 1 for ids in labels) and (self.ids[-1],) in labels:
-            chances = logits.double().log_softmax(-1)
-            self.scores = tuple(float(chances[ids[0]]) for ids in labels)
-
-    def reply(self, finish: str) -> Reply:
-        """The reply as far as it came."""
-        pending = self.read.pending
-        usage = Usage(1, len(pending.fitted.ids), self.read.known, len(self.ids), time.perf_counter() - pending.start)
-        return Reply(self.text, finish, self.scores, usage, self.stop, pending.fitted.cut_tokens)
-
-
-class _Beginnings:
-    """Keys and values of what prompts begin with, the least recently used given up first."""
-
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self._kept: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._heads: OrderedDict[Prompt, tuple[int, ...]] = OrderedDict()
-
-    def head(self, prompt: Prompt, tokenizer: PromptTokenizer) -> tuple[int, ...]:
-        """The ids of a prompt's beginning, remembered."""
-        if prompt not in self._heads:
-            self._heads[prompt] = tuple(tokenizer.encode(prompt))
-            if len(self._heads) > 256:
-                self._heads.popitem(last=False)
-        return self._heads[prompt]
-
-    def longest(self, ids: Sequence[int]) -> tuple[Any, int]:
-        """What is kept of the longest beginning of ``ids``, and its length; the last id is always read anew."""
-        best, length = None, 0
-        for known in self._kept:
-            shared = _shared(known, ids)
-            if shared > length:
-                best, length = known, shared
-        if best is None or length < 4:
-            return None, 0
-        self._kept.move_to_end(best)
-        return self._kept[best], min(length, len(ids) - 1)
-
-    def keep(self, kept: Any) -> None:
-        """Keep a sequence, and give up others beyond the room."""
-        if not self.room:
-            return
-        self._kept[kept.ids] = kept
-        self._kept.move_to_end(kept.ids)
-        while len(self._kept) > 1 and sum(map(len, self._kept)) > self.room:
-            self._kept.popitem(last=False)
-
-    def clear(self) -> None:
-        """Give up all."""
-        self._kept.clear()
-
-
-def _shared(a: Sequence[int], b: Sequence[int]) -> int:
-    most = min(len(a), len(b))
-    return next((i for i in range(most) if a[i] != b[i]), most)
-
-
-def _ends(folder: Path, config: Any) -> frozenset[int]:
-    """The ids that end a text: the generation config's, else the model's."""
-    path = folder / "generation_config.json"
-    described = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    ends = described.get("eos_token_id", getattr(config, "eos_token_id", None))
-    return frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ponderank.backends.prompts import Fitted, PromptTokenizer
-from ponderank.backends.weights import fingerprint, weights
-from ponderank.errors import BackendError, DataError, MissingExtra
+from ponderank.backends.weights import fingerprint, opened, weights
+from ponderank.errors import BackendError, DataError
 from ponderank.types import Call, Choose, Likelihood, Reply, Usage
 
 _CONTEXT = 512
@@ -51,25 +51,15 @@ class TorchSeq2Seq:
         self, folder: str | Path, *, device: str | None = None, dtype: str = "auto", context: int | None = None,
         batch_tokens: int = 4096, threads: int | None = None,
     ) -> None:  # fmt: skip
-        try:
-            import torch
-            import transformers
-        except ImportError as error:
-            raise MissingExtra("torch", "running an encoder-decoder model in torch") from error
         folder = Path(folder)
-        self.tokenizer = PromptTokenizer(folder)
-        files = weights(folder)
-        if threads:
-            torch.set_num_threads(threads)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        kind = ("auto" if self.device.type == "cuda" else "float32") if dtype == "auto" else dtype
-        try:
-            load = transformers.AutoModelForSeq2SeqLM.from_pretrained
-            self.model = load(str(folder), dtype=kind).to(self.device).eval()
-        except (ValueError, KeyError, OSError) as error:
-            raise DataError(
-                f"transformers cannot load this as an encoder-decoder language model: {error}", path=folder
-            ) from error
+        self.tokenizer, files = (
+            PromptTokenizer(folder),
+            weights(folder),
+        )  # what is missing is said before anything is loaded
+        options: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
+        self.model, self.device = opened(
+            folder, "AutoModelForSeq2SeqLM", "an encoder-decoder language model", **options
+        )
         config = self.model.config
         self.context = context or int(getattr(config, "n_positions", 0) or _CONTEXT)
         self.batch_tokens = batch_tokens

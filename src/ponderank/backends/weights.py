@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ponderank.errors import DataError
+from ponderank.errors import DataError, MissingExtra
 
 _WHOLE = 1 << 28
 """Files up to this many bytes are hashed whole; of larger ones the ends and the size, for hashing 60 GB takes minutes."""
@@ -40,3 +40,30 @@ def fingerprint(files: Sequence[Path], settings: dict[str, Any]) -> str:
                     file.seek(place)
                     digest.update(file.read(1 << 20))
     return digest.hexdigest()[:32]
+
+
+def opened(
+    folder: Path, loader: str, what: str, *, device: str | None = None, dtype: str = "auto", threads: int | None = None
+) -> tuple[Any, Any]:
+    """A checkpoint's model, ready to be asked, and its device; ``loader`` is transformers' class, ``what`` it loads in words.
+
+    ``dtype`` ``"auto"`` is the checkpoint's on a GPU and float32 on the CPU.
+
+    Raises:
+        MissingExtra: torch or transformers is not installed.
+        DataError: the folder is not such a checkpoint.
+    """
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("torch", f"running {what} in torch") from error
+    if threads:
+        torch.set_num_threads(threads)
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    kind = ("auto" if where.type == "cuda" else "float32") if dtype == "auto" else dtype
+    try:
+        model = getattr(transformers, loader).from_pretrained(str(folder), dtype=kind)
+    except (ValueError, KeyError, OSError) as error:
+        raise DataError(f"transformers cannot load this as {what}: {error}", path=folder) from error
+    return model.to(where).eval(), where

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +10,7 @@ from ponderank.formats.classify import asked
 from ponderank.formats.parts import ours
 from ponderank.formats.quotes import quoted
 from ponderank.formats.rank1_prompts import query_template
-from ponderank.formats.reading import cut_at_sentence, flaw_of, log_odds, probability, thought_part
+from ponderank.formats.reading import cut_at_sentence, judged, thought_part
 from ponderank.types import Call, Choose, Doc, Generate, Judgement, Part, Prompt, Query, Reply, text_of
 
 LABELS = (" true", " false")
@@ -82,7 +81,7 @@ class Rank1:
         prompt = self.prompt(query, docs[0])
         if not self.think or self.level:
             (reply,) = yield [Choose(forced(prompt, ""), LABELS)]
-            return judgement(prompt, "", [reply], forced=False)
+            return judged(prompt, "", [reply], LABELS)
         thought, replies, is_forced = yield from self._thought(prompt)
         for _ in range(self.rethinks):
             if replies[-1].finish in ("late", "refused"):
@@ -90,7 +89,7 @@ class Rank1:
             again = (*prompt, Part(thought, trusted=False), ours("\nWait"))
             more, new, is_forced = yield from self._thought(again)
             thought, replies = f"{thought}\nWait{more}", [*replies, *new]
-        found = judgement(prompt, thought, replies, forced=is_forced)
+        found = judged(prompt, thought, replies, LABELS, forced=is_forced)
         return replace(found, evidence=quoted(thought, docs[0].text))
 
     def _thought(self, prompt: Prompt) -> Generator[list[Call], list[Reply], tuple[str, list[Reply], bool]]:
@@ -125,19 +124,3 @@ def forced(prompt: Prompt, thought: str) -> Prompt:
     '<think>\\nIt is.\\n</think>'
     """
     return (*prompt, ours("\n"), Part(cut_at_sentence(thought), trusted=False), ours(f"\n{END}"))
-
-
-def judgement(prompt: Prompt, thought: str, replies: Sequence[Reply], *, forced: bool) -> Judgement:
-    """The judgement from the last reply's two log-probabilities."""
-    odds = log_odds(replies[-1].scores)
-    prob = probability(odds)
-    unread = math.isnan(odds)
-    return Judgement(
-        (odds,),
-        None if prob is None else (prob,),
-        reasoning=thought,
-        flaw=flaw_of(replies, forced=forced, unread=unread),
-        prompt=text_of(prompt),
-        verdict="" if unread else LABELS[odds < 0].strip(),
-        estimate=replies[-1].estimate,
-    )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ponderank.formats.classify import sigmoid
-from ponderank.types import Flaw, Reply
+from ponderank.types import Flaw, Judgement, Prompt, Reply, text_of
 
 _ENDS = (".", "!", "?")
 _FORM_OF_NUMBER = re.compile(r"(?<![\w.\-])\d{1,6}(?:\.\d{1,6})?(?![\w]|\.\d)")
@@ -148,3 +148,21 @@ def flaw_of(replies: Sequence[Reply], *, forced: bool = False, unread: bool = Fa
     if forced:
         return "incomplete"
     return "truncated" if "truncated" in finishes or any(reply.cut_tokens for reply in replies) else None
+
+
+def judged(
+    prompt: Prompt, thought: str, replies: Sequence[Reply], words: Sequence[str], *, forced: bool = False
+) -> Judgement:
+    """The judgement from the last reply's two log-probabilities; ``words`` are the verdicts they stand for."""
+    odds = log_odds(replies[-1].scores)
+    prob = probability(odds)
+    unread = math.isnan(odds)
+    return Judgement(
+        (odds,),
+        None if prob is None else (prob,),
+        reasoning=thought,
+        flaw=flaw_of(replies, forced=forced, unread=unread),
+        prompt=text_of(prompt),
+        verdict="" if unread else words[odds < 0].strip(),
+        estimate=replies[-1].estimate,
+    )

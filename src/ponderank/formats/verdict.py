@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ponderank.contracts import Dialogue, Tokenizer
 from ponderank.formats.parts import filled, ours, values_of
 from ponderank.formats.quotes import quoted
-from ponderank.formats.reading import flaw_of, last_word, log_odds, probability, settled, thought_part
+from ponderank.formats.reading import judged, last_word, settled, thought_part
 from ponderank.formats.thoughts import END, START, ended, own_words, was_cut
 from ponderank.types import Call, Choose, Doc, Generate, Judgement, Prompt, Query, Reply, text_of
 
@@ -79,9 +78,9 @@ class Verdict:
         prompt = self.prompt(query, docs[0])
         if not self.think or self.level:
             (reply,) = yield [Choose((*prompt, ours(self.prefill + FORM, "assistant")), LABELS)]
-            return _judged(prompt, "", [reply], forced=False)
+            return judged(prompt, "", [reply], WORDS)
         thought, replies, forced = yield from self._thought(prompt)
-        found = _judged(prompt, thought, replies, forced=forced)
+        found = judged(prompt, thought, replies, WORDS, forced=forced)
         return replace(found, evidence=quoted(thought, docs[0].text))
 
     def _thought(self, prompt: Prompt) -> Generator[list[Call], list[Reply], tuple[str, list[Reply], bool]]:
@@ -115,18 +114,3 @@ def _reasoning(text: str) -> str:
     line = text.rfind("\n") + 1
     body = text[:line] if text[line:].strip(" *_#>-").lower().startswith(FORM.lower()) else text
     return body.strip().removeprefix(START).strip()
-
-
-def _judged(prompt: Prompt, thought: str, replies: Sequence[Reply], *, forced: bool) -> Judgement:
-    odds = log_odds(replies[-1].scores)
-    prob = probability(odds)
-    unread = math.isnan(odds)
-    return Judgement(
-        (odds,),
-        None if prob is None else (prob,),
-        reasoning=thought,
-        flaw=flaw_of(replies, forced=forced, unread=unread),
-        prompt=text_of(prompt),
-        verdict="" if unread else WORDS[odds < 0],
-        estimate=replies[-1].estimate,
-    )
