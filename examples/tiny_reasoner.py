@@ -3,10 +3,11 @@
     python examples/tiny_reasoner.py --out reasoner           # two models and a collection; 2 cores, about 20 minutes
     python examples/tiny_reasoner.py --out reasoner --quick   # a few steps only, to see that it runs
 
-The problems: a query asks whether money from one person ends at another; a passage tells, in any order, who pays whom. One
-has to follow the payments step by step. Two models with the same weights to begin with see the same problems in
-Rank1's own format: one learns to think and then to judge, the other to judge at once (the paper's ablation, arXiv
-2502.18418, section 3.7). Both are then reranked with through the recipes ``rank1`` and ``rank1-direct``, unchanged.
+The problems: a query asks whether money from one person ends at another; a passage lists, in any order, payers and payees
+(``Ada Bo.``), and who keeps what came (``Bo keeps.``). One has to follow the payments step by step. Two models with the same
+weights to begin with see the same problems in Rank1's own format: one learns to think and then to judge, the other to judge at
+once (the paper's ablation, arXiv 2502.18418, section 3.7). Both are then reranked with through the recipes ``rank1`` and
+``rank1-direct``, unchanged.
 
 The folder holds ``thinking/`` and ``direct/`` (Hugging Face checkpoints) and ``payments/`` (a collection in BEIR layout).
 Needs the extra [torch].
@@ -53,10 +54,8 @@ class Problem:
 
     @property
     def thought(self) -> str:
-        steps = [f"{a} pays {b}." for a, b in pairwise(self.path)]
-        steps.append(f"{self.path[-1]} keeps it.")
-        verdict = f"That is {self.asked}." if self.relevant else f"That is not {self.asked}."
-        return " " + " ".join(steps) + f" {verdict} "
+        steps = [f"{a} {b}." for a, b in pairwise(self.path)]
+        return f" {' '.join(steps)} {self.path[-1]} keeps. Asked {self.asked}, found {self.path[-1]}. "
 
 
 def problem(
@@ -71,8 +70,8 @@ def problem(
         first = start if at == 0 else others.pop()
         last = end if (at == 0) == relevant else others.pop() if others else rng.choice(NAMES)
         chains.append((first, *between, last))
-    facts = [f"{a} pays {b}." for chain in chains for a, b in pairwise(chain)]
-    facts += [f"{chain[-1]} keeps it." for chain in chains]
+    facts = [f"{a} {b}." for chain in chains for a, b in pairwise(chain)]
+    facts += [f"{chain[-1]} keeps." for chain in chains]
     rng.shuffle(facts)
     return Problem(question(start, end), Doc(number or "d", " ".join(facts)), chains[0], end)
 
