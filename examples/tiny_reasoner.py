@@ -1,15 +1,15 @@
-"""Train a reasoner of two million parameters in minutes, and see what its thoughts are worth.
+"""Train a reasoner of one and a half million parameters in minutes, and see what its thoughts are worth.
 
-    python examples/tiny_reasoner.py --out reasoner           # two models and a collection; 2 cores, about 20 minutes
+    python examples/tiny_reasoner.py --out reasoner           # two models and a collection; about 8 minutes on 2 cores
     python examples/tiny_reasoner.py --out reasoner --quick   # a few steps only, to see that it runs
 
-The problems: a query asks whether money from one person ends at another; a passage lists, in any order, payers and payees
-(``Ada Bo.``), and who keeps what came (``Bo keeps.``). One has to follow the payments step by step. Two models with the same
-weights to begin with see the same problems in Rank1's own format: one learns to think and then to judge, the other to judge at
-once (the paper's ablation, arXiv 2502.18418, section 3.7). Both are then reranked with through the recipes ``rank1`` and
+The problems: a query asks for a dial of ten figures that ends at one of them; a passage says by how many steps somebody turned
+it, eight times (3 8 1 … : from 0 to 3, to 1, to 2 …). One has to go along step by step. Two models with the same weights to
+begin with see the same problems in Rank1's own format: one learns to think and then to judge, the other to judge at once (the
+paper's ablation, arXiv 2502.18418, section 3.7). Both are then reranked with through the recipes ``rank1`` and
 ``rank1-direct``, unchanged.
 
-The folder holds ``thinking/`` and ``direct/`` (Hugging Face checkpoints) and ``payments/`` (a collection in BEIR layout).
+The folder holds ``thinking/`` and ``direct/`` (Hugging Face checkpoints) and ``dials/`` (a collection in BEIR layout).
 Needs the extra [torch].
 """
 
@@ -20,7 +20,7 @@ import json
 import random
 import time
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate
 from pathlib import Path
 
 from ponderank import Doc, Judgement, Query, Reranker
@@ -35,54 +35,43 @@ NAMES = (
     "Ann", "Ben", "Cal", "Don", "Eve", "Finn", "Gil", "Hope", "Ivy", "Jack", "Kay", "Lou", "Mia",
     "Ned",
 )  # fmt: skip
-LONGEST = 6
-"""Payments in the longest chain."""
+TURNS = 8
+"""How often a dial is turned."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A pair of texts, and how to get from one to the other: who pays whom from the start on."""
+    """A pair of texts, where the dial goes, and which figure is asked for."""
 
     query: Query
     doc: Doc
-    path: tuple[str, ...]
-    asked: str
+    places: tuple[int, ...]
+    asked: int
 
     @property
     def relevant(self) -> bool:
-        return self.path[-1] == self.asked
+        return self.places[-1] == self.asked
 
     @property
     def thought(self) -> str:
-        steps = [f"{a} {b}." for a, b in pairwise(self.path)]
-        return f" {' '.join(steps)} {self.path[-1]} keeps. Asked {self.asked}, found {self.path[-1]}. "
+        return f" {' '.join(map(str, self.places))}. Asked {self.asked}. "
 
 
-def problem(
-    rng: random.Random, start: str, end: str, *, relevant: bool, number: str = "", longest: int = LONGEST
-) -> Problem:
-    """A passage with two chains of payments; the one from ``start`` ends at ``end`` if relevant, else the other does."""
-    others = rng.sample([name for name in NAMES if name not in (start, end)], 2 * LONGEST)
-    lengths = [rng.randint(1, longest), rng.randint(1, longest)]
-    chains = []
-    for at, length in enumerate(lengths):
-        between = [others.pop() for _ in range(length - 1)]
-        first = start if at == 0 else others.pop()
-        last = end if (at == 0) == relevant else others.pop() if others else rng.choice(NAMES)
-        chains.append((first, *between, last))
-    facts = [f"{a} {b}." for chain in chains for a, b in pairwise(chain)]
-    facts += [f"{chain[-1]} keeps." for chain in chains]
-    rng.shuffle(facts)
-    return Problem(question(start, end), Doc(number or "d", " ".join(facts)), chains[0], end)
+def problem(rng: random.Random, asked: int, *, relevant: bool, number: str = "d") -> Problem:
+    """A passage whose dial ends at the figure that is asked for, or at another."""
+    turns = [rng.randrange(10) for _ in range(TURNS - 1)]
+    end = asked if relevant else rng.choice([figure for figure in range(10) if figure != asked])
+    turns.append((end - sum(turns)) % 10)
+    text = f"{rng.choice(NAMES)} turned the dial by {' '.join(map(str, turns))}"
+    return Problem(question(asked), Doc(number, text), tuple(total % 10 for total in accumulate(turns)), asked)
 
 
-def question(start: str, end: str) -> Query:
-    return Query(f"{start}-{end}", f"money from {start} ends at {end}")
+def question(asked: int, number: str = "q") -> Query:
+    return Query(number, f"dial that ends at {asked}")
 
 
-def random_problem(rng: random.Random, longest: int = LONGEST) -> Problem:
-    start, end = rng.sample(NAMES, 2)
-    return problem(rng, start, end, relevant=rng.random() < 0.5, longest=longest)
+def random_problem(rng: random.Random) -> Problem:
+    return problem(rng, rng.randrange(10), relevant=rng.random() < 0.5)
 
 
 def row(one: Problem, form: Rank1) -> tuple[str, str]:
@@ -126,16 +115,16 @@ def train(
     end = tokenizer.token_to_id("<|endoftext|>")
     config = transformers.LlamaConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=width, intermediate_size=3 * width, num_hidden_layers=layers,
-        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=512, tie_word_embeddings=True,
+        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=512, tie_word_embeddings=False,
+        initializer_range=0.06,  # the usual .02 is for wide models: one so narrow then learns nothing for a long time
         bos_token_id=end, eos_token_id=end, pad_token_id=end,
     )  # fmt: skip
     model = transformers.LlamaForCausalLM(config)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.05, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps, pct_start=min(0.1, 20 / steps))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=8e-4, weight_decay=0.0, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 8e-4, total_steps=steps, pct_start=min(0.1, 20 / steps))
     rng, began = random.Random(seed + 1), time.perf_counter()
     for step in range(steps):
-        longest = min(LONGEST, 1 + step * 10 // steps)  # short chains first: finding a payer's payment is learnt there
-        rows = [row(random_problem(rng, longest), form) for _ in range(batch)]
+        rows = [row(random_problem(rng), form) for _ in range(batch)]
         prompts = [tokenizer.encode(prompt).ids for prompt, _ in rows]
         wholes = [a + tokenizer.encode(text).ids + [end] for a, (_, text) in zip(prompts, rows, strict=True)]
         longest = max(map(len, wholes))
@@ -161,18 +150,17 @@ def train(
 def write_collection(folder: Path, rng: random.Random, *, queries: int = 40, each: int = 20, relevant: int = 4) -> None:
     """Problems as a collection in BEIR layout, and its first stage: each query's passages in random order (a TREC run)."""
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
-    pairs = rng.sample([(a, b) for a in NAMES for b in NAMES if a != b], queries)
-    corpus, asked, judged, run = [], [], ["query-id\tcorpus-id\tscore"], []
-    for start, end in pairs:
-        query = question(start, end)
-        asked.append({"_id": query.id, "text": query.text})
-        made = [problem(rng, start, end, relevant=i < relevant, number=f"{query.id}-{i}") for i in range(each)]
+    corpus, questions, judged, run = [], [], ["query-id\tcorpus-id\tscore"], []
+    for number in range(queries):
+        query = question(number % 10, f"q{number}")
+        questions.append({"_id": query.id, "text": query.text})
+        made = [problem(rng, number % 10, relevant=i < relevant, number=f"{query.id}-{i}") for i in range(each)]
         judged += [f"{query.id}\t{one.doc.id}\t1" for one in made if one.relevant]
         corpus += [{"_id": one.doc.id, "text": one.doc.text} for one in made]
         rng.shuffle(made)
         run += [f"{query.id} Q0 {one.doc.id} {rank + 1} {each - rank} shuffled" for rank, one in enumerate(made)]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in corpus))
-    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in asked))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in questions))
     (folder / "qrels" / "test.tsv").write_text("\n".join(judged) + "\n")
     (folder / "first.trec").write_text("\n".join(run) + "\n")
 
@@ -188,7 +176,7 @@ def first_stage(folder: Path) -> list[Candidates]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a tiny reasoner, with and without thoughts.")
     parser.add_argument("--out", type=Path, default=Path("reasoner"))
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=("thinking", "direct"))
     parser.add_argument(
@@ -196,9 +184,9 @@ def main() -> None:
     )
     args = parser.parse_args()
     steps, queries = (3, 2) if args.quick else (args.steps, 40)
-    write_collection(args.out / "payments", random.Random(args.seed + 7), queries=queries)
-    many = first_stage(args.out / "payments")
-    qrels = Collection.open(args.out / "payments").qrels("test")
+    write_collection(args.out / "dials", random.Random(args.seed + 7), queries=queries)
+    many = first_stage(args.out / "dials")
+    qrels = Collection.open(args.out / "dials").qrels("test")
     print(f"{'model':<10} {'nDCG@10':>8} {'right':>7} {'tokens written':>15} {'flaws':>6}")
     for name, recipe, form in (("thinking", "rank1", Rank1()), ("direct", "rank1-direct", Rank1(think=False))):
         if args.only and name != args.only:

@@ -42,13 +42,13 @@ def load(recipe: Recipe, engine: str | None = None, *, threads: int | None = Non
         MissingExtra: the engine is not installed.
     """
     wanted = Wanted(recipe.model, threads, options)
+    classifies = Classify in recipe.format.needs
     if engine is not None and engine.startswith(("http://", "https://")):
-        return _http(wanted, engine)
+        return _refuse(recipe, "a server") if classifies else _http(wanted, engine)
     if engine is not None and engine not in ENGINES:
         raise RecipeError(
             f"no engine is named {engine!r}; {nearest(engine, ENGINES)}, or a URL such as http://127.0.0.1:8000/v1"
         )
-    classifies = Classify in recipe.format.needs
     if engine is None:
         engine = _told(recipe)
     return _LOADERS[engine, classifies](wanted) if (engine, classifies) in _LOADERS else _refuse(recipe, engine)
@@ -141,9 +141,10 @@ _LOADERS: dict[tuple[str, bool], Callable[[Wanted], Backend]] = {
 def _refuse(recipe: Recipe, engine: str) -> Backend:
     asks = ", ".join(sorted(kind.__name__ for kind in recipe.format.needs))
     fit = [name for name, classifies in _LOADERS if classifies is (Classify in recipe.format.needs)]
-    raise RecipeError(
-        f"recipe {recipe.name!r} asks for {asks}, which engine {engine!r} does not answer; engines that do: {', '.join(fit)}"
-    )
+    remedy = f"engines that do: {', '.join(fit)}"
+    if Classify in recipe.format.needs and engine not in ("onnx", "transformers"):
+        remedy += "; or name a recipe for a language model, such as rank1, verdict or qwen3-reranker-0.6b"
+    raise RecipeError(f"recipe {recipe.name!r} asks for {asks}, which {engine} does not answer; {remedy}")
 
 
 def _is_encoder_decoder(folder: Path) -> bool:

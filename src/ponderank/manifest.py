@@ -13,7 +13,17 @@ from typing import Any
 
 from ponderank.errors import DataError
 
-_PACKAGES = ("ponderank", "numpy", "onnxruntime", "tokenizers", "bm25s", "torch", "transformers")
+_PACKAGES = (
+    "ponderank",
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "bm25s",
+    "torch",
+    "transformers",
+    "llama-cpp-python",
+    "vllm",
+)
 _NOT_COMPARED = ("path", "versions", "continued_with")
 """Where a file lay says nothing about what is in it; its hash does. An upgrade must not cost the replies of a long run."""
 

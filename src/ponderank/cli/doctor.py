@@ -13,7 +13,10 @@ from ponderank.errors import PonderankError
 
 _CORE = ("numpy", "onnxruntime", "tokenizers", "bm25s", "typer", "rich", "ir-measures")
 _EXTRAS = {
-    "torch": (("torch", "transformers"), "checkpoints without an ONNX export, and CUDA"),
+    "torch": (("torch", "transformers"), "checkpoints in this process, language models too, and CUDA"),
+    "http": (("aiohttp",), "OpenAI-compatible servers"),
+    "llamacpp": (("llama_cpp",), "GGUF files"),
+    "vllm": (("vllm",), "vLLM in this process (an environment of its own)"),
     "train": (("sentence_transformers", "datasets", "onnx"), "`ponderank train`"),
     "numba": (("numba",), "faster BM25"),
 }
