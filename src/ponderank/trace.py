@@ -49,9 +49,10 @@ def write_trace(rankings: Iterable[Ranking], total: int, path: Path, times: Path
 
 def _note_times(ranking: Ranking, path: Path) -> None:
     seconds: dict[str, float] = {}
+    names = {position: doc.id for position, doc in zip(ranking.order, ranking.docs, strict=True)}
     for step in ranking.trace:
-        if step.judgement.prompt and len(step.group) == 1:
-            name = next(d.id for d, at in zip(ranking.docs, ranking.order, strict=True) if at == step.group[0])
+        if step.judgement.prompt and len(step.group) == 1 and step.group[0] in names:
+            name = names[step.group[0]]
             seconds[name] = round(seconds.get(name, 0.0) + step.judgement.usage.seconds, 4)
     if seconds:
         with path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:

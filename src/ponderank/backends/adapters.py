@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 
 from ponderank.contracts import Backend, Cancels, Interrupts, Streams, Tokenizer
 from ponderank.errors import BackendError
-from ponderank.types import Call, Classify, Prompt, Reply
+from ponderank.types import Call, Classify, Generate, Prompt, Reply
 
 
 class WordTokenizer:
@@ -127,6 +127,21 @@ class Threaded(_Queued):
         """Stop the threads; calls not yet started are dropped."""
         super().close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def interrupted(waiting: deque[tuple[int, Call]], tickets: Collection[int]) -> list[tuple[int, Reply]]:
+    """Take the texts among ``tickets`` out of a queue they were still waiting in; their replies, empty, ``"interrupted"``.
+
+    >>> waiting = deque([(1, Generate((), 5)), (2, Classify("q", "a"))])
+    >>> [ticket for ticket, _ in interrupted(waiting, [1, 2])], len(waiting)
+    ([1], 1)
+    """
+    wanted = set(tickets)
+    gone = {ticket for ticket, call in waiting if ticket in wanted and isinstance(call, Generate)}
+    kept = [item for item in waiting if item[0] not in gone]
+    waiting.clear()
+    waiting.extend(kept)
+    return [(ticket, Reply(finish="interrupted")) for ticket in sorted(gone)]
 
 
 class Shared:

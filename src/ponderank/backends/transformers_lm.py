@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from ponderank.backends.adapters import interrupted
 from ponderank.backends.prompts import Fitted, PromptTokenizer
 from ponderank.backends.transformers_rows import Beginnings, Pending, Read, Row, end_ids
 from ponderank.backends.weights import fingerprint, opened, weights
@@ -114,12 +115,7 @@ class TorchGenerator:
         for at in range(len(self._rows) - 1, -1, -1):
             if self._rows[at].ticket in gone:
                 self._finish(at, "interrupted")
-        waiting, self._waiting = self._waiting, deque()
-        for ticket, call in waiting:
-            if ticket in gone and isinstance(call, Generate):
-                self._ready.append((ticket, Reply(finish="interrupted")))
-            else:
-                self._waiting.append((ticket, call))
+        self._ready += interrupted(self._waiting, gone)
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls."""

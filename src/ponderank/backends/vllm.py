@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ponderank.backends.adapters import interrupted
 from ponderank.backends.prompts import Fitted, PromptTokenizer
 from ponderank.backends.weights import fingerprint, weights
 from ponderank.errors import BackendError, MissingExtra, RecipeError
@@ -111,12 +112,7 @@ class VllmModel:
         for ticket in [ticket for ticket in self._running if ticket in gone]:
             if isinstance(self._running[ticket].call, Generate):
                 self._ready.append((ticket, self._abort(ticket).written("interrupted")))
-        waiting, self._waiting = self._waiting, deque()
-        for ticket, call in waiting:
-            if ticket in gone and isinstance(call, Generate):
-                self._ready.append((ticket, Reply(finish="interrupted")))
-            else:
-                self._waiting.append((ticket, call))
+        self._ready += interrupted(self._waiting, gone)
 
     def cancel(self, tickets: Collection[int]) -> None:
         """Drop these calls."""
