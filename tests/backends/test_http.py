@@ -11,7 +11,7 @@ pytest.importorskip("aiohttp")
 
 from ponderank import BackendError, Recipe, Reranker
 from ponderank.backends.http import HttpModel
-from ponderank.backends.http_client import Gate, Limits
+from ponderank.backends.http_limits import Gate, Limits
 from ponderank.formats.rank1 import Rank1
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.types import Choose, Generate, Likelihood, Part
@@ -538,9 +538,10 @@ def test_an_interrupt_from_the_keyboard_ends_a_waiting_run_at_once(serve):
 
 
 def test_a_closed_model_leaves_no_thread(serve):
+    before = set(threading.enumerate())
     with model(serve()) as made:
         answer(made, Generate(PROMPT, 4))
-        thread = made._thread
+        (thread,) = (one for one in set(threading.enumerate()) - before if one.name == "ponderank-http")
         made.close()
         made.close()
         assert not thread.is_alive()

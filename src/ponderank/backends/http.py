@@ -13,13 +13,14 @@ import json
 import queue
 import threading
 from collections import deque
-from collections.abc import Collection, Coroutine
-from concurrent.futures import Future
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from ponderank.backends.http_answers import Answers
-from ponderank.backends.http_client import Client, Limits, address, key_for
+from ponderank.backends.http_client import Client, address, key_for
+from ponderank.backends.http_limits import Limits
+from ponderank.backends.http_loop import LoopThread
 from ponderank.backends.http_server import Server
 from ponderank.backends.http_stream import Gathered
 from ponderank.backends.prompts import PromptTokenizer
@@ -131,9 +132,8 @@ class HttpModel:
         self._error: Exception | None = None
         self._tickets = 0
         self._met: asyncio.Future[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._lock, self._queue = threading.Lock(), threading.Lock()
+        self._loop = LoopThread(self._renew, self._client.close)
+        self._queue = threading.Lock()
 
     def __repr__(self) -> str:
         return f"HttpModel({self.url!r}, {self._server.model or None!r})"
@@ -147,7 +147,7 @@ class HttpModel:
         of the pull) and the context, all as ``/models`` tells them. Where a server tells only a name, another model under
         the same name looks the same.
         """
-        self._run(self._meet())
+        self._loop.run(self._meet())
         described = json.dumps([self._server.identity, self._settings], sort_keys=True)
         return f"http:{self._server.model}:{hashlib.sha256(described.encode()).hexdigest()[:32]}"
 
@@ -174,7 +174,7 @@ class HttpModel:
         """What is done; waits a tenth of a second at most for the first."""
         if self._error is None and self._live:
             if self._waiting and len(self._tasks) < self._client.limits.concurrency:
-                self._start().call_soon_threadsafe(self._admit)
+                self._loop.soon(self._admit)
             self._take(wait=True)
         replies, self._ready = self._ready, []
         if not replies and self._error is not None:
@@ -237,11 +237,7 @@ class HttpModel:
     def close(self) -> None:
         """Drop what waits, close the connections, end the thread."""
         self._drop()
-        with self._lock:
-            thread, self._thread, loop = self._thread, None, self._loop
-        if thread is not None and loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(timeout=5.0)
+        self._loop.stop()
 
     def _drop(self) -> None:
         self.cancel(list(self._live))
@@ -251,49 +247,14 @@ class HttpModel:
         with self._queue:
             if any(ticket in gone for ticket, _ in self._waiting):
                 self._waiting = deque(item for item in self._waiting if item[0] not in gone)
-        if self._loop is not None and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._cancel, tuple(gone))
+        if self._loop.running:
+            self._loop.soon(self._cancel, tuple(gone))
 
     # -- in the thread --------------------------------------------------------------------------------------------
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        """The running loop; its thread is begun when it is first needed, so that a dry run has none."""
-        with self._lock:
-            if self._thread is None:
-                self._loop, self._met = asyncio.new_event_loop(), None
-                self._client.renew()
-                self._thread = threading.Thread(
-                    target=self._work, args=(self._loop,), name="ponderank-http", daemon=True
-                )
-                self._thread.start()
-            assert self._loop is not None
-            return self._loop
-
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks, timeout=2.0))
-            loop.run_until_complete(self._client.close())
-            loop.close()
-
-    def _run(self, job: Coroutine[Any, Any, T]) -> T:
-        """A job's result, from the calling thread."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(job, self._start())
-        while True:
-            try:
-                return future.result(timeout=_HELD_S)  # in short waits, so that Ctrl-C gets through everywhere
-            except TimeoutError:
-                if future.done():
-                    raise
-            except BaseException:
-                future.cancel()
-                raise
+    def _renew(self) -> None:
+        self._met = None
+        self._client.renew()
 
     def _admit(self) -> None:
         """Begin as many of the waiting calls as there is room for."""

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ponderank.backends.llamacpp_cells import Cells, Chunk, files_of
+from ponderank.backends.llamacpp_cells import Cells, Chunk
+from ponderank.backends.llamacpp_library import files_of
 from ponderank.backends.llamacpp_rows import Logits, Row, Weighing, Writing
 from ponderank.backends.llamacpp_tokens import GgufTokenizer
 from ponderank.backends.weights import fingerprint

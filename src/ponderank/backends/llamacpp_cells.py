@@ -1,4 +1,4 @@
-"""llama.cpp's side of the ``llamacpp`` backend: a loaded model, one batch, and the cells that hold keys and values.
+"""A model of llama.cpp with one batch, and the cells that hold keys and values.
 
 All sequences share one buffer of cells (``kv_unified``). A cell may belong to several sequences, so that taking over the
 beginning of another sequence copies nothing and takes no room.
@@ -6,11 +6,8 @@ beginning of another sequence copies nothing and takes no room.
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,39 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ponderank.errors import BackendError, DataError, MissingExtra
-
-_log = logging.getLogger("ponderank.llamacpp")
-_said: deque[str] = deque(maxlen=8)
-"""The last complaints of llama.cpp, which gives its reasons in its log only."""
-_callback: Any = None
-
-
-def library() -> Any:
-    """The module ``llama_cpp``, its log sent to the logger ``ponderank.llamacpp`` (level DEBUG) instead of the terminal.
-
-    Raises:
-        MissingExtra: it is not installed, or too old for sequences that share cells.
-    """
-    global _callback
-    try:
-        import llama_cpp
-    except (ImportError, OSError, RuntimeError) as error:  # the last two: its shared library cannot be loaded
-        raise MissingExtra("llamacpp", "a GGUF file") from error
-    if not hasattr(llama_cpp, "llama_model_is_hybrid") or not hasattr(llama_cpp.llama_context_params, "kv_unified"):
-        raise MissingExtra("llamacpp", f"a GGUF file (llama-cpp-python {llama_cpp.__version__} is too old)")
-    if _callback is None:
-        _callback = llama_cpp.llama_log_callback(_note)
-        llama_cpp.llama_log_set(_callback, None)
-        llama_cpp.llama_backend_init()
-    return llama_cpp
-
-
-def _note(level: int, text: bytes, _: Any) -> None:
-    line = text.decode("utf-8", "replace").strip()
-    if level in (2, 3) and line:  # warnings and errors
-        _said.append(line)
-    _log.debug("%s", line)
+from ponderank.backends.llamacpp_library import library, opened, precision_number, reason
+from ponderank.errors import BackendError
 
 
 @dataclass(slots=True)
@@ -124,7 +90,7 @@ class Cells:
         gpu_layers: int, precision: str,
     ) -> None:  # fmt: skip
         self.library = lib = library()
-        self.model = _model(lib, file, gpu_layers)
+        self.model = opened(lib, file, gpu_layers)
         self._free = [weakref.finalize(self, lib.llama_model_free, self.model)]
         self.trained: int = lib.llama_model_n_ctx_train(self.model)
         self.context = min(self.trained, context or 16384)
@@ -135,7 +101,7 @@ class Cells:
         settings = lib.llama_context_default_params()
         settings.n_ctx, settings.n_seq_max = self.size, sequences + self.keep
         settings.n_batch = settings.n_ubatch = max(batch, settings.n_seq_max)  # llama.cpp aborts if there are fewer
-        settings.type_k = settings.type_v = _precision(precision)
+        settings.type_k = settings.type_v = precision_number(precision)
         if precision == "float32":
             settings.flash_attn_type = 0  # it reckons in half precision
         settings.kv_unified = settings.swa_full = settings.no_perf = True
@@ -143,7 +109,7 @@ class Cells:
         self._context: Any = lib.llama_init_from_model(self.model, settings)
         if not self._context:
             raise BackendError(
-                f"llama.cpp has no memory for {self.size} tokens of keys and values; lower context or memory_tokens: {_reason()}"
+                f"llama.cpp has no memory for {self.size} tokens of keys and values; lower context or memory_tokens: {reason()}"
             )
         self._free.insert(0, weakref.finalize(self, lib.llama_free, self._context))
         self._memory: Any = lib.llama_get_memory(self._context)
@@ -251,7 +217,7 @@ class Cells:
         code = self.library.llama_decode(self._context, batch)
         if code:
             self.clear()
-            raise BackendError(f"llama.cpp failed with code {code} on {at} tokens: {_reason()}", retryable=code > 0)
+            raise BackendError(f"llama.cpp failed with code {code} on {at} tokens: {reason()}", retryable=code > 0)
         for chunk in chunks:
             chunk.held.grow(len(chunk.ids))
         return [[self._logits(row) for row in rows] for rows in wanted]
@@ -275,42 +241,6 @@ class Cells:
     def _clear(self, held: Held) -> None:
         self.library.llama_memory_seq_rm(self._memory, held.seq, -1, -1)
         self._table.free.append(held.seq)
-
-
-def _precision(name: str) -> int:
-    """llama.cpp's number for a type (``GGML_TYPE_*``)."""
-    numbers = {"float32": 0, "float16": 1, "int8": 8}
-    if name not in numbers:
-        raise ValueError(f"memory_precision is {name!r}; give one of {', '.join(numbers)}")
-    return numbers[name]
-
-
-def files_of(file: Path) -> list[Path]:
-    """The file, or all parts of a model that was split (``NAME-00001-of-00003.gguf``)."""
-    parts = re.fullmatch(r"(.*)-\d{5}-of-(\d{5})\.gguf", file.name)
-    return sorted(file.parent.glob(f"{parts[1]}-*-of-{parts[2]}.gguf")) if parts else [file]
-
-
-def _model(lib: Any, file: Path, gpu_layers: int) -> Any:
-    if not file.is_file():
-        raise DataError("no such file; give a .gguf file", path=file)
-    with file.open("rb") as opened:
-        if opened.read(4) != b"GGUF":
-            raise DataError("not a GGUF file: it does not begin with GGUF", path=file)
-    settings = lib.llama_model_default_params()
-    settings.n_gpu_layers = gpu_layers
-    _said.clear()
-    model = lib.llama_model_load_from_file(os.fsencode(file), settings)
-    if not model:
-        raise DataError(f"llama.cpp cannot load this model: {_reason()}", path=file)
-    if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
-        lib.llama_model_free(model)
-        raise DataError("not a causal language model; give one that writes text, such as Qwen or Llama", path=file)
-    return model
-
-
-def _reason() -> str:
-    return " | ".join(_said) or "it gave no reason"
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -11,12 +11,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ponderank.backends.adapters import interrupted
-from ponderank.backends.prompts import Fitted, PromptTokenizer
+from ponderank.backends.prompts import PromptTokenizer
+from ponderank.backends.vllm_calls import Running
 from ponderank.backends.weights import fingerprint, weights
 from ponderank.errors import BackendError, MissingExtra, RecipeError
 from ponderank.types import Call, Choose, Generate, Likelihood, Reply, Usage, text_of
@@ -66,7 +66,7 @@ class VllmModel:
         settings = {name: str(options[name]) for name in _CHANGES_ANSWERS if name in options}
         self.fingerprint = "vllm:" + fingerprint(files, {"context": self.context, **settings})
         self._waiting: deque[tuple[int, Call]] = deque()
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._ready: list[tuple[int, Reply]] = []
         self._written: list[tuple[int, str]] = []
         self._tickets = 0
@@ -129,7 +129,7 @@ class VllmModel:
             self._abort(ticket)
         self._engine = None
 
-    def _abort(self, ticket: int) -> _Running:
+    def _abort(self, ticket: int) -> Running:
         running = self._running.pop(ticket)
         self._engine.abort_request([_name(ticket, part) for part in running.unanswered])
         return running
@@ -138,7 +138,7 @@ class VllmModel:
 
     def _hand_over(self, ticket: int, call: Call) -> None:
         """Make one or more of vLLM's requests of a call."""
-        running = _Running(call, time.perf_counter())
+        running = Running(call, time.perf_counter())
         asked = self._text(running) if isinstance(call, Generate) else self._labels(running)
         if not asked:
             self._ready.append((ticket, Reply(finish="refused", usage=Usage(1, len(running.fitted.ids)))))
@@ -152,7 +152,7 @@ class VllmModel:
                 self._abort(ticket)
                 raise BackendError(f"vLLM refuses a prompt of {len(ids)} tokens: {error}") from error
 
-    def _text(self, running: _Running) -> list[tuple[list[int], Any]]:
+    def _text(self, running: Running) -> list[tuple[list[int], Any]]:
         call = running.call
         assert isinstance(call, Generate)
         fitted = self.tokenizer.fit(call.prompt, max(self.context - call.max_tokens, self.context // 2))
@@ -172,7 +172,7 @@ class VllmModel:
         params = self._params(temperature=call.temperature, max_tokens=most, stop=list(call.stop) or None, **more)
         return [(fitted.ids, params)]
 
-    def _labels(self, running: _Running) -> list[tuple[list[int], Any]]:
+    def _labels(self, running: Running) -> list[tuple[list[int], Any]]:
         """One request for all labels of one token, one for each other label; all by the prompt where ids cannot be asked for."""
         call = running.call
         texts = call.labels if isinstance(call, Choose) else (call.target,)  # type: ignore[union-attr]
@@ -222,63 +222,6 @@ class VllmModel:
             del self._running[ticket]
             is_text = isinstance(running.call, Generate)
             self._ready.append((ticket, running.ended(new) if is_text else running.chosen()))
-
-
-@dataclass(slots=True)
-class _Running:
-    """A call under way, as one or more of vLLM's requests."""
-
-    call: Call
-    start: float
-    fitted: Fitted = field(default_factory=lambda: Fitted([]))
-    unanswered: set[int] = field(default_factory=set)
-    watched: list[tuple[int, ...]] = field(default_factory=list)
-    targets: list[tuple[int, ...]] = field(default_factory=list)
-    parts: list[list[int]] = field(default_factory=list)  # which labels a request tells
-    values: dict[int, float] = field(default_factory=dict)
-    text: str = ""
-    tokens: int = 0
-    cached: int = 0
-
-    def note(self, part: int, output: Any) -> None:
-        """Read the labels' log-probabilities that this request tells."""
-        labels = self.parts[part]
-        if output.prompt_logprobs:
-            target = self.targets[labels[0]]
-            rows = output.prompt_logprobs[-len(target) :]
-            self.values[labels[0]] = sum(row[id_].logprob for row, id_ in zip(rows, target, strict=True))
-        elif output.outputs[0].logprobs:
-            row = output.outputs[0].logprobs[0]
-            self.values |= {at: row[self.targets[at][0]].logprob for at in labels}
-
-    def chosen(self) -> Reply:
-        """The reply to a choice.
-
-        Raises:
-            BackendError: vLLM left a label out.
-        """
-        if len(self.values) < len(self.targets):
-            raise BackendError("vLLM answered without the log-probabilities it was asked for; is it older than 0.32?")
-        scores = tuple(float(self.values[at]) for at in range(len(self.targets)))
-        return Reply(scores=scores, usage=self._usage(), cut_tokens=self.fitted.cut_tokens)
-
-    def ended(self, last: Any) -> Reply:
-        """The reply to a text that came to an end."""
-        if last.finish_reason != "stop":
-            return self.written(str(last.finish_reason))
-        if not isinstance(last.stop_reason, str):  # the model's own end: none, or the id of one of its end tokens
-            return self.written("end")
-        known = [last.logprobs[-1].get(ids[0]) for ids in self.watched] if last.logprobs else []
-        at_place = bool(last.token_ids) and (last.token_ids[-1],) in self.watched
-        scores = tuple(one.logprob for one in known) if at_place and all(one is not None for one in known) else ()
-        return self.written("stop", last.stop_reason, scores)
-
-    def written(self, finish: str, stop: str = "", scores: Sequence[float] = ()) -> Reply:
-        """The text as far as it came."""
-        return Reply(self.text, finish, tuple(map(float, scores)), self._usage(), stop, self.fitted.cut_tokens)
-
-    def _usage(self) -> Usage:
-        return Usage(1, len(self.fitted.ids), self.cached, self.tokens, time.perf_counter() - self.start)
 
 
 def _name(ticket: int, part: int) -> str:
