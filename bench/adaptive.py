@@ -1,6 +1,6 @@
 """Adaptive thinking: thinking tokens saved against nDCG@10, for several budgets, beside fixed ones.
 
-    python bench/adaptive.py --model reasoner/thinking --collection reasoner/payments    # needs matplotlib for the plot
+    python bench/adaptive.py --model reasoner/thinking --collection wide/dials    # needs matplotlib for the plot
 
 Every passage is judged once with and once without a thought (replies are kept); all settings are then ranked from those
 replies. Fixed budgets: no thought; a thought for the first t of the order without thoughts; for t at random; for all.
@@ -106,9 +106,10 @@ def main() -> None:
         }
         settings[f"first {n}"] = [fixed(known, one, order[one.query.id][:n]) for one in tested]
         settings[f"random {n}"] = [fixed(known, one, rng.sample(range(len(one.docs)), n)) for one in tested]
-    for doubt in (0.3, 0.2, 0.1, 0.05, 0.01):
-        adaptive = AdaptiveThinking(args.k, None, direct_noise, thought_noise, doubt=doubt, batch=4)
-        settings[f"adaptive, doubt {doubt:g}"] = [known.driven(adaptive, one) for one in tested]
+    for doubt in (0.4, 0.3, 0.2, 0.1, 0.05, 0.01):
+        for within, name in ((True, "doubt"), (False, "membership only, doubt")):
+            adaptive = AdaptiveThinking(args.k, None, direct_noise, thought_noise, doubt=doubt, batch=4, within=within)
+            settings[f"adaptive, {name} {doubt:g}"] = [known.driven(adaptive, one) for one in tested]
     whole = sum(tokens for _, tokens in settings[f"random {len(tested[0].docs)}"])
     rows = {}
     for name, results in settings.items():
@@ -135,13 +136,22 @@ def plot(rows: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.2))
-    for kind, mark in (("adaptive ", "o-"), ("first ", "s--"), ("random ", "^:"), ("adaptive, doubt", "*")):
-        points = sorted(
-            (row["tokens"] * 100, row["nDCG@10"])
-            for name, row in rows.items()
-            if name.startswith(kind) and ("doubt" in name) == ("doubt" in kind)
-        )
-        label = {"first ": "the first by direct score", "random ": "at random"}.get(kind, kind.strip())
+    kinds = (
+        ("adaptive ", "o-"),
+        ("first ", "s--"),
+        ("random ", "^:"),
+        ("adaptive, doubt", "*"),
+        ("adaptive, membership only", "x"),
+    )
+    for kind, mark in kinds:
+        points = sorted((row["tokens"] * 100, row["nDCG@10"]) for name, row in rows.items() if name.startswith(kind))
+        label = {
+            "first ": "the first by direct score",
+            "random ": "at random",
+            "adaptive ": "adaptive, so many thoughts at most",
+            "adaptive, doubt": "adaptive, down to a doubt of .4 … .01",
+            "adaptive, membership only": "the same, top 10 as a set",
+        }[kind]
         axes.plot(*zip(*points, strict=True), mark, label=label, markersize=9 if mark == "*" else 5)
     axes.set_xlabel("thinking tokens, % of thinking about every passage")
     axes.set_ylabel("nDCG@10")

@@ -1,6 +1,6 @@
 """Speed of thinking on the CPU: one prompt at a time, plain batches, ours; the same prompts, interleaved.
 
-    python bench/generation.py --model reasoner/thinking --collection reasoner/payments
+    python bench/generation.py --model reasoner/thinking --collection wide/dials
 
 The model and the collection are those of `examples/tiny_reasoner.py`. In each round every contestant thinks about the same
 queries' passages, one contestant after another; ratios are taken within the round. All write greedily up to the same

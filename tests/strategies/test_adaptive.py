@@ -53,9 +53,21 @@ def test_nobody_is_thought_about_twice_and_rounds_are_no_wider_than_a_batch():
     assert max(map(len, rounds[1:])) <= 4
 
 
-def test_where_all_are_in_the_top_nothing_is_in_doubt():
-    rounds, _ = driven(AdaptiveThinking(k=10), [0.0] * 10, [1.0] * 10)
-    assert len(rounds) == 1
+def test_where_all_are_in_the_top_nothing_is_in_doubt_but_their_places():
+    direct = [float(i) for i in range(10)]
+    assert len(driven(AdaptiveThinking(k=10, within=False), direct, direct)[0]) == 1
+    rounds, scores = driven(AdaptiveThinking(k=10), direct, direct[::-1])
+    assert len(rounds) > 1
+    assert scores != direct
+
+
+def test_a_settled_top_is_settled_within_too():
+    """Two are surely in the top two, and which of them is first is in doubt: only those are thought about."""
+    direct = [9.0, 9.1, -9.0, -9.1]
+    rounds, scores = driven(AdaptiveThinking(k=2, direct_noise=1.0, thought_noise=0.5), direct, [12.0, 6.0, 0.0, 0.0])
+    assert {ask.group[0] for asked in rounds[1:] for ask in asked} == {0, 1}
+    assert scores[0] > scores[1] > scores[2]
+    assert len(driven(AdaptiveThinking(k=2, direct_noise=1.0, within=False), direct, direct)[0]) == 1
 
 
 def test_the_first_stages_scores_count():

@@ -73,10 +73,12 @@ class Answers:
             asked = self._asked(prompt, tokens)
             if asked is None:
                 return Reply(finish="refused")
-            asked = replace(asked, cut_tokens=asked.cut_tokens + cut)
+            if cut:
+                asked = replace(asked, cut_tokens=asked.cut_tokens + cut)
             try:
                 if isinstance(call, Generate):
-                    return await self._generate(asked, replace(call, max_tokens=tokens), seed, gathered)
+                    shorter_call = call if tokens == call.max_tokens else replace(call, max_tokens=tokens)
+                    return await self._generate(asked, shorter_call, seed, gathered)
                 if isinstance(call, Choose):
                     reply = await self.choices.scores(asked, call.labels, seed)
                     self.answered += 1
@@ -141,7 +143,9 @@ class Answers:
                     return None
                 prompt = shorter
             cut = whole - known.count(prompt)
-        safe, _ = neutralised(tuple(replace(part, text=clean(part.text)) for part in prompt))
+        texts = [clean(part.text) for part in prompt]
+        readable = (p if t == p.text else replace(p, text=t) for p, t in zip(prompt, texts, strict=True))
+        safe, _ = neutralised(tuple(readable))
         if chat:
             if self.chat is False:
                 raise BackendError(

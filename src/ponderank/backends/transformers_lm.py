@@ -30,7 +30,8 @@ class TorchGenerator:
     Args:
         folder: a Hugging Face checkpoint folder with ``tokenizer.json``.
         device: ``"cpu"``, ``"cuda"`` …; by default the GPU if there is one.
-        dtype: ``"auto"`` takes the checkpoint's on a GPU and float32 on the CPU; or ``"float32"``, ``"bfloat16"``, ``"float16"``.
+        dtype: ``"auto"`` takes the checkpoint's on a GPU and float32 on the CPU; or ``"float32"``, ``"bfloat16"``, ``"float16"``,
+            ``"float64"``.
         context: tokens of prompt and answer together; by default what the checkpoint allows.
         slots: texts generated at once.
         batch_tokens: padded tokens of prompts read at once; bounds memory.

@@ -29,11 +29,13 @@ class AdaptiveThinking:
         thought_noise: that of a thought's.
         doubt: chances below this and above one minus this count as sure.
         batch: thoughts asked for together; what one teaches, the next batch knows.
+        within: False settles who is among the top ``k`` only, not their places there: fewer thoughts, and enough where all
+            of them are read.
         prior_weight: as in ``Pointwise``, added to every belief's mean.
 
     Source: the test for doubt is AcuRank's (arXiv 2505.18512), its cut found by bisection.
-    Differs: pointwise judgements in place of listwise games; two judges of one candidate are combined by their precisions;
-    the noise is given, not learnt: measure it where it matters (LOG.md has an example).
+    Differs: cuts within the top k; pointwise judgements in place of listwise games; two judges of one candidate are
+    combined by their precisions; the noise is given, not learnt: measure it where it matters (LOG.md has an example).
 
     >>> plan = AdaptiveThinking(k=1).plan(2)
     >>> next(plan)
@@ -46,6 +48,7 @@ class AdaptiveThinking:
     thought_noise: float = 2.0
     doubt: float = 0.05
     batch: int = 8
+    within: bool = True
     prior_weight: float = 0.0
 
     widest = 1
@@ -83,10 +86,15 @@ class AdaptiveThinking:
         return means
 
     def _doubtful(self, means: Sequence[float], noise: Sequence[float], untouched: set[int]) -> list[int]:
-        """Those that were not thought about and are in doubt, the most doubtful first."""
-        chances = chances_above(means, noise, self.k)
-        doubtful = [i for i in untouched if self.doubt < chances[i] < 1 - self.doubt]
-        return sorted(doubtful, key=lambda i: (abs(chances[i] - 0.5), i))
+        """Those that were not thought about and are in doubt at the widest cut that is not settled, the most doubtful first."""
+        cut = self.k
+        while cut:
+            chances = chances_above(means, noise, cut)
+            doubtful = [i for i in untouched if self.doubt < chances[i] < 1 - self.doubt]
+            if doubtful:
+                return sorted(doubtful, key=lambda i: (abs(chances[i] - 0.5), i))
+            cut = cut // 2 if self.within else 0
+        return []
 
     def _combined(self, direct: float, thought: float) -> tuple[float, float]:
         """Mean and deviation of the belief from both scores; a thought without a score changes nothing."""
