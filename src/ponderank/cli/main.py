@@ -28,6 +28,7 @@ COMMANDS = (
     Entry("evaluate", "ponderank.cli.evaluate:evaluate", "Score run files against relevance judgements."),
     Entry("recipes", "ponderank.cli.recipes:recipes", "List the recipes, or explain one."),
     Entry("models", "ponderank.cli.recipes:models", "Show the embedded model and its card."),
+    Entry("distill", "ponderank.cli.distill:app", "From a teacher to training rows."),
     Entry("train", "ponderank.cli.train:app", "Train a reranker."),
     Entry("doctor", "ponderank.cli.doctor:doctor", "Check this installation."),
 )

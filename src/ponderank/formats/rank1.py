@@ -16,7 +16,7 @@ from ponderank.types import Call, Choose, Doc, Generate, Judgement, Part, Prompt
 LABELS = (" true", " false")
 END = "</think>"
 VERDICTS = tuple(END + label for label in LABELS)
-_HEAD = "Determine if the following passage is relevant to the query. Answer only with 'true' or 'false'.\nQuery: "
+HEAD = "Determine if the following passage is relevant to the query. Answer only with 'true' or 'false'.\nQuery: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Rank1:
         """What the model reads before it thinks."""
         before, after = query_template(self.dataset, self.wording)
         return (
-            ours(_HEAD + before),
+            ours(HEAD + before),
             Part(asked(query), trusted=False),
             ours(f"{after}\nPassage: "),
             Part(doc.full_text, trusted=False, may_shorten=True),
