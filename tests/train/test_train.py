@@ -100,7 +100,8 @@ def test_synthetic_queries_come_from_any_text(text):
 
 @pytest.mark.parametrize(
     "loss", ["BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss", "MarginMSELoss", "MultipleNegativesRankingLoss",
-             "CachedMultipleNegativesRankingLoss", "RankNetLoss", "LambdaLoss", "ListNetLoss", "ListMLELoss", "PListMLELoss", "ADRMSELoss"]
+             "CachedMultipleNegativesRankingLoss", "RankNetLoss", "LambdaLoss", "ListNetLoss", "ListMLELoss", "PListMLELoss", "ADRMSELoss",
+             "softmax_cross_entropy", "plackett_luce", "margin_mse", "ranknet_soft", "kl_distillation", "weighted_ranknet"]
 )  # fmt: skip
 @pytest.mark.train
 def test_every_loss_trains(tmp_path, tiny_bert, collection, loss):
@@ -111,6 +112,14 @@ def test_every_loss_trains(tmp_path, tiny_bert, collection, loss):
     config = write(tmp_path, start, collection, loss=loss, steps=2, learning_rate=1e-3, head_learning_rate=1e-3)
     after, before = weights(train(config, tmp_path / "out")), weights(start)
     assert any((after[name] != before[name]).any() for name in before)
+
+
+def test_a_configuration_may_name_every_list_loss_of_ours():
+    pytest.importorskip("torch")
+    from ponderank.train.columns import OUR_LOSSES
+    from ponderank.train.losses import LOSSES
+
+    assert set(OUR_LOSSES) == set(LOSSES)
 
 
 @pytest.mark.train

@@ -11,21 +11,15 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ponderank.data.lines import written
 from ponderank.errors import DataError, MissingExtra
 from ponderank.recipe import nearest
+from ponderank.train.columns import CONTRAST_LOSSES, LIST_LOSSES, LOSSES, OUR_LOSSES, dataset
 from ponderank.train.config import Config, resolve
 from ponderank.train.pairs import Group, build
-
-PAIR_LOSSES = ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "MSELoss")
-LIST_LOSSES = ("ListNetLoss", "ListMLELoss", "PListMLELoss", "RankNetLoss", "LambdaLoss", "ADRMSELoss")
-TRIPLET_LOSSES = ("MarginMSELoss",)
-CONTRAST_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss")
-LOSSES = (*PAIR_LOSSES, *LIST_LOSSES, *TRIPLET_LOSSES, *CONTRAST_LOSSES)
 
 
 def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
@@ -178,49 +172,13 @@ def _layer(name: str) -> int:
     return int(parts[parts.index("layer") + 1]) if "layer" in parts else 1_000_000
 
 
-def dataset(groups: Sequence[Group], config: Config) -> Any:
-    """The groups in the columns that the loss reads."""
-    from datasets import Dataset
-
-    weight, loss = config.teacher.label_weight, config.training.loss
-    width = max(len(g.docs) for g in groups)
-    whole = [g for g in groups if len(g.docs) == width]
-    if loss in LIST_LOSSES:
-        return Dataset.from_dict(
-            {
-                "query": [g.query for g in whole],
-                "docs": [list(g.docs) for g in whole],
-                "labels": [g.targets(weight) for g in whole],
-            }
-        )
-    if loss in PAIR_LOSSES:
-        target = (lambda g: g.targets(weight)) if loss == "MSELoss" else (lambda g: list(g.labels))
-        judged = whole if loss == "MSELoss" else [g for g in whole if any(g.labels)]
-        rows = [(g.query, d, y) for g in judged for d, y in zip(g.docs, target(g), strict=True)]
-        labels = [int(y) for *_, y in rows] if loss == "CrossEntropyLoss" else [y for *_, y in rows]
-        return Dataset.from_dict({"query": [r[0] for r in rows], "doc": [r[1] for r in rows], "label": labels})
-    if loss in TRIPLET_LOSSES:
-        triples = [
-            (g.query, g.docs[0], g.docs[i], g.targets(weight)[0] - g.targets(weight)[i])
-            for g in whole
-            for i in range(1, width)
-        ]
-        return Dataset.from_dict(
-            {name: [t[i] for t in triples] for i, name in enumerate(("query", "positive", "negative", "label"))}
-        )
-    judged = [g for g in whole if any(g.labels)]
-    columns = {"query": [g.query for g in judged], "positive": [g.docs[0] for g in judged]}
-    columns |= {f"negative_{i}": [g.docs[i] for g in judged] for i in range(1, width)}
-    return Dataset.from_dict(columns)
-
-
 def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments, losses
     from transformers import EarlyStoppingCallback
 
     spec = config.training
     random.Random(spec.seed).shuffle(groups)
-    pairs_of_a_query = 1 if spec.loss in (*LIST_LOSSES, *CONTRAST_LOSSES) else len(groups[0].docs)
+    pairs_of_a_query = 1 if spec.loss in (*LIST_LOSSES, *CONTRAST_LOSSES, *OUR_LOSSES) else len(groups[0].docs)
     from ponderank.train.watch import Watch
 
     watched = Watch(config.dev) if config.dev else None
@@ -234,7 +192,12 @@ def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
         metric_for_best_model="eval_nDCG@10" if watched else None, greater_is_better=True, report_to="none",
         disable_tqdm=None, dataloader_pin_memory=False,
     )  # fmt: skip
-    loss = getattr(losses, spec.loss)(model, **spec.loss_options)
+    if spec.loss in OUR_LOSSES:
+        from ponderank.train.list_loss import ListLoss
+
+        loss = ListLoss(model, spec.loss, **spec.loss_options)
+    else:
+        loss = getattr(losses, spec.loss)(model, **spec.loss_options)
     callbacks = [EarlyStoppingCallback(spec.patience)] if watched else []
     return CrossEncoderTrainer(
         model=model, args=args, train_dataset=dataset(groups, config), loss=loss, evaluator=watched, callbacks=callbacks
