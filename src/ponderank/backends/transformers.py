@@ -13,6 +13,7 @@ from typing import Any
 
 from ponderank.backends.onnx import fingerprint
 from ponderank.backends.pairs import PairTokenizer
+from ponderank.backends.weights import unseen_bars
 from ponderank.errors import BackendError, DataError, MissingExtra
 from ponderank.types import Call, Classify, Reply, Usage
 
@@ -60,7 +61,8 @@ class TorchClassifier:
             torch.set_num_threads(threads)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         load = transformers.AutoModelForSequenceClassification.from_pretrained
-        self.model = load(str(folder), dtype=dtype).to(self.device).eval()
+        with unseen_bars():
+            self.model = load(str(folder), dtype=dtype).to(self.device).eval()
         labels = int(self.model.config.num_labels)
         if labels not in (1, 2):
             raise DataError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,23 @@ def opened(
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     kind = ("auto" if where.type == "cuda" else "float32") if dtype == "auto" else dtype
     try:
-        model = getattr(transformers, loader).from_pretrained(str(folder), dtype=kind)
+        with unseen_bars():
+            model = getattr(transformers, loader).from_pretrained(str(folder), dtype=kind)
     except (ValueError, KeyError, OSError) as error:
         raise DataError(f"transformers cannot load this as {what}: {error}", path=folder) from error
     return model.to(where).eval(), where
+
+
+@contextmanager
+def unseen_bars() -> Iterator[None]:
+    """Keep transformers' progress bars out of a stderr that nobody watches: a file, a pipe."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
