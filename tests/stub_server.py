@@ -26,6 +26,11 @@ CANNED = json.dumps({
     "choices": [{"index": 0, "text": " It is so.", "finish_reason": "stop", "stop_reason": "</think> true"}],
     "usage": {"prompt_tokens": 700, "completion_tokens": 6},
 }).encode()  # fmt: skip
+CANNED_CHAT = json.dumps({
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "true", "reasoning": "It is so, says the passage. " * 40},
+                 "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 300, "completion_tokens": 280},
+}).encode()  # fmt: skip
 
 
 def tokens_of(text):
@@ -165,7 +170,7 @@ class Stub:
         h, body = self.habits, await request.json()
         if h.canned:
             await asyncio.sleep(h.pause)
-            return web.Response(body=CANNED, content_type="application/json")
+            return web.Response(body=CANNED_CHAT if chat else CANNED, content_type="application/json")
         self.seen.append((request.path, body))
         fault = self.faults.popleft() if self.faults else self.always
         if h.pause:

@@ -195,6 +195,29 @@ def summary(tally: Tally, prices: Prices | None, out: Path) -> None:
         say("no picture of the lengths: matplotlib is not installed (pip install matplotlib)")
 
 
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="TFRank's chat rows (JSONL).")],
+    out: Annotated[Path, typer.Option("--out", help="The folder of traces.", metavar="FOLDER")],
+) -> None:
+    """Take over traces that others collected: TFRank's pointwise rows."""
+    from ponderank import manifest as manifests
+    from ponderank.cli.exits import say
+    from ponderank.distill.imports import read_tfrank, told
+    from ponderank.distill.shards import Shard
+
+    kept = skipped = 0
+    with Shard(out) as shard:
+        for path in files:
+            for row in read_tfrank(path):
+                if row is None:
+                    skipped += 1
+                else:
+                    kept += shard.append(row)
+    manifests.write_whole(out / "teacher.json", manifests.dumped(told(kept, skipped)))
+    say(f"{kept:,} traces in {out}" + (f", {skipped:,} rows of another kind left out" if skipped else ""))
+
+
 @app.command()
 def select(
     traces: Annotated[Path, typer.Argument(help="The folder that `distill collect` filled.")],
