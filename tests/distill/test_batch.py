@@ -1,8 +1,8 @@
 import json
 
 import pytest
+from distill_world import pair, teacher
 
-from conftest import pair, teacher
 from ponderank.distill import batch
 from ponderank.distill.collect import Asking, collect
 from ponderank.distill.shards import Shard, read_collected

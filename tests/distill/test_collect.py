@@ -5,8 +5,8 @@ import signal
 import time
 
 import pytest
+from distill_world import pair, teacher
 
-from conftest import pair, teacher
 from ponderank.backends.adapters import Batched
 from ponderank.distill.collect import Asking, Prices, claim, collect, estimate
 from ponderank.distill.shards import Shard, read_collected, shard_files

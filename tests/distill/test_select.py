@@ -2,8 +2,8 @@ import json
 from collections import Counter
 
 import pytest
+from distill_world import row
 
-from conftest import row
 from ponderank.distill.report import card, draw, funnel_dict, funnel_table, lengths
 from ponderank.distill.rows import read_rows, row_of, write_rows
 from ponderank.distill.select import PRESETS, Selection, select
