@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ponderank.cli.train_reasoner import reasoner
+
 app = typer.Typer(help="Train rerankers.", no_args_is_help=True)
 
 
@@ -38,3 +40,6 @@ def cross_encoder(
     model = train(settings, out, fresh=fresh)
     report = export_all(model, out, settings, int8=int8)
     typer.echo(json.dumps(report, indent=1))
+
+
+app.command("reasoner")(reasoner)
