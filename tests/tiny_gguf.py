@@ -54,7 +54,7 @@ def write(folder: Path, file: Path) -> Path:
     for name, value in load_file(folder / "model.safetensors").items():
         if kind == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
             value = _interleaved(value, heads if "q_proj" in name else groups)
-        writer.add_tensor(_name(name), value)
+        writer.add_tensor(_name(name), value.astype("float32"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

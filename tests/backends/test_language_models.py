@@ -1,8 +1,10 @@
 """What every backend for language models owes: one suite, run against each."""
 
 import math
+import shutil
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +33,15 @@ def answers(backend, calls):
     return [found[ticket] for ticket in tickets]
 
 
-@pytest.fixture(scope="module", params=["qwen3", "llama", "mistral"])
+REASONER = Path(__file__).parent.parent / "reasoner" / "thinking"
+
+
+@pytest.fixture(scope="module", params=["qwen3", "llama", "mistral", "reasoner"])
 def checkpoint(request, tmp_path_factory):
+    """Random models of three kinds, and the tiny reasoner (``examples/tiny_reasoner.py``)."""
     pytest.importorskip("transformers")
+    if request.param == "reasoner":
+        return Path(shutil.copytree(REASONER, tmp_path_factory.mktemp("lm") / "reasoner"))
     return tiny_lm.model(tmp_path_factory.mktemp("lm") / request.param, kind=request.param, sliding=24)
 
 
@@ -65,7 +73,7 @@ def in_llamacpp(checkpoint, request):
 def over_http(checkpoint, request):
     """Text only, as most servers: what they need not do is to share beginnings."""
     pytest.importorskip("aiohttp")
-    if checkpoint.name != "qwen3":
+    if checkpoint.name not in ("qwen3", "reasoner"):
         pytest.skip("the server is the same whatever it serves")
     from ponderank.backends.http import HttpModel
 
