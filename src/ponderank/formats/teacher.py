@@ -29,7 +29,7 @@ def teacher_prompt(query: Query, doc: Doc) -> Prompt:
     Source: Rank1 (arXiv 2502.18418, section 2.1; ``rank1.py``). Differs: no ``<think>`` at the end, which a chat's template
     or the teacher itself writes.
 
-    >>> "".join(part.text for part in teacher_prompt(Query("q", "who"), Doc("d", "me")))[-23:]
+    >>> "".join(part.text for part in teacher_prompt(Query("q", "who"), Doc("d", "me")))[-22:]
     'Query: who\\nPassage: me'
     """
     return filled(_TEMPLATE, {"query": asked(query), "document": doc.full_text}, role="user")
