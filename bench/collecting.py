@@ -83,7 +83,7 @@ def main() -> None:
                 process, first = started(pairs, traces, url), 0.0
                 due = options.calls * (number + 1) // (options.kills + 1)
                 while process.poll() is None:
-                    time.sleep(0.5)
+                    time.sleep(2.0)
                     most = max(most, peak(process.pid))
                     there = rows(traces) if traces.exists() else 0
                     first = first or (time.perf_counter() if there > before else 0.0)
