@@ -82,6 +82,10 @@ def test_a_teacher_behind_a_server_makes_training_rows(tmp_path, collection, tea
     assert len(kept) == 18
     assert {row["completion"] for row in kept} == {"\nso it is\n</think> true", "\nso it is\n</think> false"}
     assert all(("a good text" in row["prompt"]) == row["verdict"] for row in kept)
+    said = ponderank(
+        tmp_path, "distill", "select", traces, "--preset", "rank1", "--mix", "positives=1", "--out", tmp_path / "r2"
+    )
+    assert "no --student was given" in said.stderr
     assert "| positives | 9 |" in (rows / "README.md").read_text()
 
 
@@ -157,12 +161,14 @@ def test_batch_files_are_written_and_read_back(tmp_path, collection):
         ),
         (["collect", "none.jsonl", "--model", "nowhere", "--out", "t"], "not a folder here"),
         (["select", "nowhere", "--out", "r", "--preset", "everything"], "collect traces first"),
-        (["select", "nowhere", "--out", "r"], "--student"),
+        (["select", "nowhere", "--out", "r"], "collect traces first"),
+        (["import", "none.jsonl", "--out", "X"], "another --out"),
     ],
 )
 def test_bad_input_ends_in_one_clear_error(tmp_path, collection, words, said):
     places = {"X": collection} | {name: tmp_path / name for name in ("p", "t", "r", "nowhere", "none.jsonl")}
     words = [str(places.get(word, word)) for word in words]
+    (collection / "teacher.json").write_text('{"teacher": "r1"}')
     done = ponderank(tmp_path, "distill", *words, code=2 if "not a folder" not in said else 4)
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from ponderank.backends.hostile import neutralised
 from ponderank.backends.http_client import address, key_for
 from ponderank.backends.http_replies import Unreadable, choice_of, error_text, stopped, text_of_choice, usage_of
+from ponderank.backends.pairs import clean
 from ponderank.errors import BackendError, MissingExtra
 from ponderank.types import Generate, Reply
 
@@ -27,7 +29,7 @@ FINAL = ("completed", "failed", "expired", "cancelled")
 
 def request_line(name: str, call: Generate, model: str) -> str:
     """One request of a batch file; its prompt's parts need roles. Control strings in what is not ours are broken up."""
-    parts, _ = neutralised(call.prompt)
+    parts, _ = neutralised(tuple(replace(part, text=clean(part.text)) for part in call.prompt))
     turns = groupby(parts, key=lambda part: part.role)
     messages = [{"role": role, "content": "".join(part.text for part in some)} for role, some in turns]
     body: dict[str, Any] = {
@@ -35,8 +37,7 @@ def request_line(name: str, call: Generate, model: str) -> str:
     }  # fmt: skip
     body |= {"stop": list(call.stop)} if call.stop else {}
     body |= {} if call.seed is None else {"seed": call.seed}
-    line = json.dumps({"custom_id": name, "method": "POST", "url": PATH, "body": body}, ensure_ascii=False)
-    return line.encode("utf-8", "backslashreplace").decode() + "\n"
+    return json.dumps({"custom_id": name, "method": "POST", "url": PATH, "body": body}, ensure_ascii=False) + "\n"
 
 
 def answer_of(record: Mapping[str, Any]) -> tuple[str, Reply] | None:

@@ -16,7 +16,7 @@ def through_files(
     dry_run: bool,
 ) -> None:  # fmt: skip
     """Read back what is answered, write what is missing, send it if there is a server, and read that back."""
-    from ponderank.cli.distill import summary
+    from ponderank.cli.distill_collect import summary
     from ponderank.cli.exits import say
     from ponderank.distill import batch
     from ponderank.distill.collect import claim

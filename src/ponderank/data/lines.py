@@ -79,6 +79,15 @@ def records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, value
 
 
+def json_line(value: Any) -> str:
+    """One line of JSON with its end; a lone surrogate, which no file can hold, as its escape.
+
+    >>> json_line({"a": "é"})
+    '{"a": "é"}\\n'
+    """
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+
+
 def text_field(record: dict[str, Any], names: tuple[str, ...], path: str | Path, line: int) -> str:
     """The first of ``names`` that the record has, as text (numbers become text).
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ponderank.data.lines import records, text_field, written
+from ponderank.data.lines import json_line, records, text_field, written
 from ponderank.errors import DataError
 from ponderank.types import Doc, Query
 
@@ -75,8 +75,6 @@ def write_pairs(pairs: Iterable[Pair], path: str | Path) -> int:
     count = 0
     with written(path) as file:
         for pair in pairs:
-            file.write(
-                json.dumps(pair.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
-            )
+            file.write(json_line(pair.to_dict()))
             count += 1
     return count

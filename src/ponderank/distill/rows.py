@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ponderank.data.lines import records, text_field, written
+from ponderank.data.lines import json_line, records, text_field, written
 from ponderank.distill.shards import Collected
 from ponderank.formats.rank1 import Rank1
 from ponderank.types import Judgement
@@ -36,8 +35,7 @@ def write_rows(rows: Iterable[Collected], form: Rank1, path: str | Path) -> int:
     count = 0
     with written(path) as file:
         for one in rows:
-            line = json.dumps(row_of(one, form), ensure_ascii=False)
-            file.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+            file.write(json_line(row_of(one, form)))
             count += 1
     return count
 

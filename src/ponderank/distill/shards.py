@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ponderank.data.lines import records
+from ponderank.data.lines import json_line, records
 from ponderank.distill.pairs import Pair, pair_of
 from ponderank.errors import DataError
 from ponderank.formats.teacher import Trace
@@ -42,7 +41,7 @@ class Collected:
             "thought": self.trace.thought, "prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens,
             "seconds": round(self.seconds, 3), "pair": self.pair.to_dict(),
         }  # fmt: skip
-        return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+        return json_line(row)
 
 
 class Shard:
