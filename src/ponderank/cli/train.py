@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ponderank.cli.train_grpo import grpo
+from ponderank.cli.train_preference import preference
 from ponderank.cli.train_reasoner import reasoner
 
 app = typer.Typer(help="Train rerankers.", no_args_is_help=True)
@@ -19,10 +21,19 @@ def _group() -> None:
 
 @app.command("cross-encoder")
 def cross_encoder(
-    config: Annotated[Path, typer.Argument(help="The training file (TOML); configs/ has examples.")],
+    file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="The training file (TOML); configs/ has examples.", metavar="FILE"),
+    ] = None,
     out: Annotated[
-        Path, typer.Option(help="Where the model, checkpoints and records go; the same command again goes on.")
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Where the model, checkpoints and records go; the same command again goes on. [default: trained/ and the file's name]",
+            metavar="FOLDER",
+        ),
+    ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, replaces what the file says.")
     ] = None,
@@ -32,14 +43,22 @@ def cross_encoder(
     """Train a cross-encoder, then export it to ONNX with a parity report."""
     import json
 
+    from ponderank.cli.exits import say
     from ponderank.train.config import read
     from ponderank.train.cross_encoder import train
     from ponderank.train.export import export_all
 
-    settings = read(config, tuple(setting or ()))
+    named = [path for path in (config, file) if path is not None]
+    if len(named) != 1:
+        raise typer.BadParameter("name the training file, once", param_hint="--config")
+    settings = read(named[0], tuple(setting or ()))
+    out = out or Path("trained", named[0].stem)
+    say(f"training in {out}")
     model = train(settings, out, fresh=fresh)
     report = export_all(model, out, settings, int8=int8)
     typer.echo(json.dumps(report, indent=1))
 
 
 app.command("reasoner")(reasoner)
+app.command("grpo")(grpo)
+app.command("preference")(preference)

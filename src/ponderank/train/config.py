@@ -14,6 +14,9 @@ from typing import Any
 from ponderank.errors import DataError
 from ponderank.recipe import nearest
 
+KINDS = ("none", "easy-to-hard", "hard-to-easy")
+DIFFICULTIES = ("reciprank", "normscore", "kdescore")
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -67,6 +70,28 @@ class Negatives:
     depth: int = 60
     hard: int = 4
     head: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Curriculum:
+    """What is drawn when, by how relevant the first stage finds each document (``train.draws``); nothing by default.
+
+    ``kind`` is ``"easy-to-hard"`` or ``"hard-to-easy"``: queries are drawn in proportion to their curriculum weights, until
+    all weigh the same after ``share`` of the steps (0: they never do). ``difficulty`` is ``"reciprank"``, ``"normscore"`` or
+    ``"kdescore"``. ``pool`` > 0 keeps that many of BM25's best negatives for each query, of which every step draws
+    ``negatives.per_query``, at a temperature that falls from the first to the second of ``temperatures``.
+    """
+
+    kind: str = "none"
+    difficulty: str = "reciprank"
+    share: float = 0.5
+    pool: int = 0
+    temperatures: tuple[float, ...] = (0.05, 0.001)
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is drawn otherwise than in shuffled order."""
+        return self.kind != "none" or self.pool > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +152,7 @@ class Config:
     model: Model
     data: tuple[Data, ...]
     negatives: Negatives = field(default_factory=Negatives)
+    curriculum: Curriculum = field(default_factory=Curriculum)
     teacher: Teacher = field(default_factory=Teacher)
     training: Training = field(default_factory=Training)
     dev: tuple[Dev, ...] = ()
@@ -151,8 +177,18 @@ def read(path: str | Path, settings: tuple[str, ...] = ()) -> Config:
         raise DataError(f"malformed TOML: {error}", path=path) from error
     for setting in settings:
         _replace(values, setting)
-    config: Config = _made(Config, values, "", path)
+    config = config_of(values, path)
     _check(config, path)
+    return config
+
+
+def config_of(values: dict[str, Any], path: Path) -> Config:
+    """The configuration in a mapping, as a file or ``Config.to_dict`` gives it; what is missing takes its default.
+
+    Raises:
+        DataError: an unknown or missing key, or a value of the wrong type.
+    """
+    config: Config = _made(Config, values, "", path)
     return config
 
 
@@ -245,3 +281,21 @@ def _check(config: Config, path: Path) -> None:
         raise DataError("there is no [[data]]", path=path)
     if config.negatives.hard > config.negatives.per_query:
         raise DataError("negatives.hard is larger than negatives.per_query", path=path)
+    _check_curriculum(config, path)
+
+
+def _check_curriculum(config: Config, path: Path) -> None:
+    spec = config.curriculum
+    for name, value, allowed in (("kind", spec.kind, KINDS), ("difficulty", spec.difficulty, DIFFICULTIES)):
+        if value not in allowed:
+            raise DataError(f"curriculum.{name} is {value!r}; {nearest(value, allowed)}", path=path)
+    if not 0 <= spec.share <= 1:
+        raise DataError(f"curriculum.share is {spec.share}; give a share of the steps from 0 to 1", path=path)
+    if spec.pool and not config.negatives.per_query <= spec.pool <= config.negatives.depth:
+        raise DataError(
+            f"curriculum.pool is {spec.pool}; give 0, or from negatives.per_query ({config.negatives.per_query}) to "
+            f"negatives.depth ({config.negatives.depth})",
+            path=path,
+        )
+    if len(spec.temperatures) != 2 or min(spec.temperatures) <= 0:
+        raise DataError(f"curriculum.temperatures is {list(spec.temperatures)}; give two numbers above 0", path=path)

@@ -18,7 +18,7 @@ from ponderank.data.lines import written
 from ponderank.errors import DataError, MissingExtra
 from ponderank.recipe import nearest
 from ponderank.train.columns import CONTRAST_LOSSES, LIST_LOSSES, LOSSES, OUR_LOSSES, dataset
-from ponderank.train.config import Config, resolve
+from ponderank.train.config import Config, config_of, resolve
 from ponderank.train.pairs import Group, build
 
 
@@ -29,7 +29,8 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
 
     Raises:
         MissingExtra: the extra [train] is not installed.
-        DataError: unusable data, an unknown loss, or an ``out`` that another configuration began.
+        DataError: unusable data, an unknown loss, an ``out`` that another configuration began, or, with ``fresh``, one
+            that holds something else than a training.
     """
     try:
         import sentence_transformers  # noqa: F401
@@ -39,7 +40,7 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
     if config.training.loss not in LOSSES:
         raise DataError(f"no loss {config.training.loss!r}; {nearest(config.training.loss, LOSSES)}")
     if fresh:
-        shutil.rmtree(out, ignore_errors=True)
+        _clear(out)
     out.mkdir(parents=True, exist_ok=True)
     _claim(config, out)
     if (out / "model" / "config.json").is_file():
@@ -65,6 +66,13 @@ def train(config: Config, out: str | Path, *, fresh: bool = False) -> Path:
     return out / "model"
 
 
+def _clear(out: Path) -> None:
+    """Empty a folder that holds a training; another folder is nobody's to delete."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "training.json").is_file():
+        raise DataError("this folder holds no training, so --fresh does not delete it; give another --out", path=out)
+    shutil.rmtree(out, ignore_errors=True)
+
+
 def _claim(config: Config, out: Path) -> None:
     """Write ``training.json``, or refuse a folder that another configuration began."""
     import sentence_transformers
@@ -85,6 +93,10 @@ def _claim(config: Config, out: Path) -> None:
     about = json.loads(json.dumps(about))
     if path.is_file():
         before = json.loads(path.read_text("utf-8"))
+        if (
+            config_of(before.get("config", {}), path) == config
+        ):  # settings that are newer than the folder have their defaults
+            before["config"] = about["config"]
         changed = [key for key in ("config", "files") if before.get(key) != about[key]]
         if changed:
             raise DataError(
@@ -178,19 +190,28 @@ def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
 
     spec = config.training
     random.Random(spec.seed).shuffle(groups)
-    pairs_of_a_query = 1 if spec.loss in (*LIST_LOSSES, *CONTRAST_LOSSES, *OUR_LOSSES) else len(groups[0].docs)
     from ponderank.train.watch import Watch
+
+    drawn: dict[str, Any] = {}
+    if config.curriculum.on:
+        from ponderank.train.draws import drawn_dataset, in_order
+
+        rows, batch = drawn_dataset(groups, config)
+        drawn["batch_sampler"] = in_order
+    else:
+        single = spec.loss in (*LIST_LOSSES, *CONTRAST_LOSSES, *OUR_LOSSES)
+        rows, batch = dataset(groups, config), spec.batch_queries * (1 if single else len(groups[0].docs))
 
     watched = Watch(config.dev) if config.dev else None
     head = r"classifier|exits|gates|pooler"
     args = CrossEncoderTrainingArguments(
-        output_dir=str(out / "checkpoints"), max_steps=spec.steps, per_device_train_batch_size=spec.batch_queries * pairs_of_a_query,
+        output_dir=str(out / "checkpoints"), max_steps=spec.steps, per_device_train_batch_size=batch,
         learning_rate=spec.learning_rate, learning_rate_mapping={head: spec.head_learning_rate}, warmup_steps=int(spec.warmup * spec.steps),
         weight_decay=spec.weight_decay, seed=spec.seed, data_seed=spec.seed, save_steps=spec.save_every,
         logging_steps=min(50, spec.save_every),
         eval_strategy="steps" if watched else "no", eval_steps=spec.evaluate_every, save_total_limit=max(2, spec.average + 1),
         metric_for_best_model="eval_nDCG@10" if watched else None, greater_is_better=True, report_to="none",
-        disable_tqdm=None, dataloader_pin_memory=False,
+        disable_tqdm=None, dataloader_pin_memory=False, **drawn,
     )  # fmt: skip
     if spec.loss in OUR_LOSSES:
         from ponderank.train.list_loss import ListLoss
@@ -200,7 +221,7 @@ def _trainer(model: Any, config: Config, groups: list[Group], out: Path) -> Any:
         loss = getattr(losses, spec.loss)(model, **spec.loss_options)
     callbacks = [EarlyStoppingCallback(spec.patience)] if watched else []
     return CrossEncoderTrainer(
-        model=model, args=args, train_dataset=dataset(groups, config), loss=loss, evaluator=watched, callbacks=callbacks
+        model=model, args=args, train_dataset=rows, loss=loss, evaluator=watched, callbacks=callbacks
     )
 
 

@@ -1,7 +1,7 @@
 """What is trained on when: easy samples weigh more at first, negatives grow harder.
 
 Everything here is a function of the step, the seed and the sample, with no state: a run that was killed goes on as if it
-had not been, and ranks agree without talking.
+had not been, and ranks agree without talking. ``train.draws`` draws a training's batches by it.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ponderank.data.beir import Collection
 from ponderank.data.lines import records, written
 from ponderank.retrieval.bm25 import BM25Index
 from ponderank.train.config import Config, Data, Negatives, resolve
+from ponderank.train.curriculum import normalised, reciprocal_rank, smoothed_share
 from ponderank.types import Doc, Query
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z\-]{3,}")
@@ -21,7 +23,10 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One query's documents, the positive first; ``labels`` 1 or 0 (all 0: nobody judged it); teacher scores if any."""
+    """One query's documents, the positive first; ``labels`` 1 or 0 (all 0: nobody judged it); teacher scores if any.
+
+    ``first_stage``, if there is a curriculum: how relevant the first stage finds each document, in [0, 1].
+    """
 
     source: str
     query: str
@@ -29,6 +34,7 @@ class Group:
     labels: tuple[float, ...]
     bm25: tuple[float, ...]
     teacher: tuple[float, ...] = ()
+    first_stage: tuple[float, ...] = ()
 
     def targets(self, label_weight: float) -> list[float]:
         """``teacher + label_weight * label``; the labels alone without a teacher."""
@@ -80,7 +86,7 @@ def collection_groups(data: Data, config: Config, rng: random.Random) -> list[Gr
     groups = []
     for (query, positives), candidates in zip(queries, found, strict=True):
         scores = dict(zip((d.id for d in candidates.docs), candidates.scores or (), strict=True))
-        chosen = choose(list(scores), positives, config.negatives, rng)
+        chosen = choose(list(scores), positives, config.negatives, rng, pool=config.curriculum.pool)
         if chosen:
             labels = (1.0 if positives else 0.0, *[0.0] * (len(chosen) - 1))
             bm25 = tuple(scores.get(i, 0.0) for i in chosen)
@@ -91,27 +97,47 @@ def collection_groups(data: Data, config: Config, rng: random.Random) -> list[Gr
                     tuple(texts[i] for i in chosen),
                     labels,
                     bm25,
+                    first_stage=heights(chosen, scores, config.curriculum.difficulty) if config.curriculum.on else (),
                 )
             )
     return groups
 
 
-def choose(ranked: list[str], positives: set[str], spec: Negatives, rng: random.Random) -> list[str]:
+def choose(ranked: list[str], positives: set[str], spec: Negatives, rng: random.Random, *, pool: int = 0) -> list[str]:
     """Ids of a positive and ``per_query`` negatives, none of them judged relevant; empty when too few were found.
 
-    A query nobody judged starts with the first document found.
+    A query nobody judged starts with the first document found. ``pool`` > 0 takes that many negatives, or all there are,
+    from the top down, to be drawn from later (``train.draws``).
 
     >>> choose(["a", "b", "c"], {"b"}, Negatives(per_query=2, hard=1, head=1), random.Random(0))
     ['b', 'a', 'c']
     """
     rest = [i for i in ranked if i not in positives]
     first = rng.choice(sorted(positives)) if positives else rest.pop(0) if rest else ""
+    if pool:
+        return [first, *rest[:pool]] if first and len(rest) >= spec.per_query else []
     head = rest[: spec.head]
     hard = rng.sample(head, min(spec.hard, len(head)))
     others = [i for i in rest if i not in hard]
     if not first or len(hard) + len(others) < spec.per_query:
         return []
     return [first, *hard, *rng.sample(others, spec.per_query - len(hard))]
+
+
+def heights(chosen: Sequence[str], scores: Mapping[str, float], difficulty: str) -> tuple[float, ...]:
+    """How relevant the first stage finds each of ``chosen``, in [0, 1]; ``scores`` are those of all it found, best first.
+
+    A positive that it did not find counts as rank 1,000, and as a score of 0, which is BM25's for no word in common.
+
+    >>> heights(["b", "x"], {"a": 4.0, "b": 2.0, "c": 1.0}, "reciprank")
+    (0.5, 0.001)
+    """
+    if difficulty == "reciprank":
+        ranks = {name: rank for rank, name in enumerate(scores, 1)}
+        return tuple(reciprocal_rank(ranks.get(name)) for name in chosen)
+    measure = normalised if difficulty == "normscore" else smoothed_share
+    found = list(scores.values())
+    return tuple(measure(scores.get(name, 0.0), found) for name in chosen)
 
 
 def keywords(text: str, rng: random.Random) -> str:
@@ -131,8 +157,8 @@ def sentence(text: str, rng: random.Random) -> str:
 
 
 def _group(row: dict[str, Any]) -> Group:
-    docs, labels, bm25, teacher = (tuple(row[name]) for name in ("docs", "labels", "bm25", "teacher"))
-    return Group(str(row["source"]), str(row["query"]), docs, labels, bm25, teacher)
+    columns = ("docs", "labels", "bm25", "teacher", "first_stage")
+    return Group(str(row["source"]), str(row["query"]), *(tuple(row.get(name, ())) for name in columns))
 
 
 def _sampled(collection: Collection, judged: dict[str, set[str]], data: Data, rng: random.Random) -> list[Doc]:
