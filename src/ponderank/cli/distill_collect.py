@@ -55,20 +55,20 @@ def collect(
         asking = Asking(max_tokens, temperature, samples, seed, 4 * concurrency)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    prices = _prices(price)
+    prices = read_prices(price)
     if batch_file is not None:
         from ponderank.cli.distill_batch import through_files
 
-        through_files(pairs, out, asking, _numbers(shard), batch_file, model=model, engine=engine, dry_run=dry_run)
+        through_files(pairs, out, asking, shard_numbers(shard), batch_file, model=model, engine=engine, dry_run=dry_run)
         return
     options = (
         {"concurrency": concurrency, "requests_per_minute": per_minute} if (engine or "").startswith("http") else {}
     )
-    backend = _teacher(model, engine, options)
+    backend = teacher_engine(model, engine, options)
     try:
-        with Shard(out, *_numbers(shard)) as opened:
+        with Shard(out, *shard_numbers(shard)) as opened:
             cost = estimate(read_pairs(pairs), backend.tokenizer, asking, opened)
-            most = _money(prices, cost.prompt_tokens, cost.output_tokens)
+            most = cost_note(prices, cost.prompt_tokens, cost.output_tokens)
             say(
                 f"{cost.answers:,} answers to ask for: about {cost.prompt_tokens:,} tokens to read, at most "
                 f"{cost.output_tokens:,} to write{most}"
@@ -76,14 +76,15 @@ def collect(
             if dry_run:
                 return
             claim(out, backend.fingerprint, asking)
-            with _collecting(cost.answers, prices) as told:
-                tally = _to_the_end(lambda: gathered(read_pairs(pairs), backend, asking, opened, on_progress=told))
+            with progress_line(cost.answers, prices) as told:
+                tally = to_the_end(lambda: gathered(read_pairs(pairs), backend, asking, opened, on_progress=told))
     finally:
         backend.close()
     summary(tally, prices, out)
 
 
-def _to_the_end(job: Callable[[], Tally]) -> Tally:
+def to_the_end(job: Callable[[], Tally]) -> Tally:
+    """Run a collection; Ctrl-C says that nothing is lost."""
     try:
         return job()
     except KeyboardInterrupt as stop:
@@ -100,7 +101,7 @@ def summary(tally: Tally, prices: Prices | None, out: Path) -> None:
 
     verdicts = ", ".join(f"{count:,} {name}" for name, count in tally.verdicts.items())
     lost = f"; {tally.unanswered:,} went unanswered, the same command asks them again" if tally.unanswered else ""
-    spent = _money(prices, tally.prompt_tokens, tally.output_tokens)
+    spent = cost_note(prices, tally.prompt_tokens, tally.output_tokens)
     speed = rate(tally.kept, tally.seconds)
     say(
         f"{tally.kept:,} answers kept ({verdicts}){f', {speed}' if speed else ''}, {tally.before:,} were there{spent}{lost}"
@@ -116,7 +117,7 @@ def summary(tally: Tally, prices: Prices | None, out: Path) -> None:
 
 
 @contextmanager
-def _collecting(total: int, prices: Prices | None) -> Iterator[Callable[[Tally], None] | None]:
+def progress_line(total: int, prices: Prices | None) -> Iterator[Callable[[Tally], None] | None]:
     """A line on stderr while answers come in: how many, how fast, what they cost so far; nothing where nobody sees it."""
     import sys
 
@@ -136,7 +137,7 @@ def _collecting(total: int, prices: Prices | None) -> Iterator[Callable[[Tally],
         task = bar.add_task("", total=total, more="")
 
         def show(tally: Tally) -> None:
-            spent = _money(prices, tally.prompt_tokens, tally.output_tokens)
+            spent = cost_note(prices, tally.prompt_tokens, tally.output_tokens)
             bar.update(
                 task,
                 completed=tally.kept + tally.unanswered,
@@ -146,7 +147,8 @@ def _collecting(total: int, prices: Prices | None) -> Iterator[Callable[[Tally],
         yield show
 
 
-def _teacher(model: str | None, engine: str | None, options: dict[str, Any]) -> Any:
+def teacher_engine(model: str | None, engine: str | None, options: dict[str, Any]) -> Any:
+    """The backend that writes text: a model by its files, or a server."""
     from ponderank.engines import load
     from ponderank.formats.verdict import Verdict
     from ponderank.recipe import Recipe
@@ -155,14 +157,16 @@ def _teacher(model: str | None, engine: str | None, options: dict[str, Any]) -> 
     return load(Recipe("teacher", model or "", Verdict(), Pointwise()), engine, **options)
 
 
-def _numbers(shard: str) -> tuple[int, int]:
+def shard_numbers(shard: str) -> tuple[int, int]:
+    """The two numbers of ``--shard I/N``."""
     number, slash, of = shard.partition("/")
     if not slash or not number.isdigit() or not of.isdigit():
         raise typer.BadParameter(f"{shard!r} is not I/N, such as 0/4", param_hint="--shard")
     return int(number), int(of)
 
 
-def _prices(text: str | None) -> Prices | None:
+def read_prices(text: str | None) -> Prices | None:
+    """The prices of ``--price READ,WRITTEN``."""
     from ponderank.distill.collect import Prices
 
     if text is None:
@@ -174,5 +178,6 @@ def _prices(text: str | None) -> Prices | None:
     return Prices(read, written)
 
 
-def _money(prices: Prices | None, prompt_tokens: int, output_tokens: int) -> str:
+def cost_note(prices: Prices | None, prompt_tokens: int, output_tokens: int) -> str:
+    """What so many tokens cost, to be put behind something; empty without prices."""
     return "" if prices is None else f", cost {prices.of(prompt_tokens, output_tokens):,.2f}"

@@ -13,11 +13,24 @@ from ponderank.contracts import Backend, Cancels, Tokenizer
 from ponderank.distill.pairs import Pair
 from ponderank.distill.shards import Collected, Shard
 from ponderank.errors import DataError, RecipeError
-from ponderank.formats.teacher import read_trace, teacher_prompt
-from ponderank.types import Generate, Reply
+from ponderank.formats.teacher import Trace, read_trace, teacher_prompt
+from ponderank.types import Doc, Generate, Prompt, Query, Reply
 
 UNANSWERED = ("late", "failed", "interrupted")
 """How a text ends that nobody answered; it is asked again the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a pair, and how the answer is read; the ``name`` goes on record."""
+
+    name: str
+    prompt: Callable[[Query, Doc], Prompt]
+    read: Callable[[str], Trace]
+
+
+VERDICT = Question("verdict", teacher_prompt, read_trace)
+"""Rank1's: think about the passage, then true or false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class Asking:
         samples: answers a pair.
         seed: another seed draws other answers.
         ahead: calls in flight.
+        question: what is asked.
 
     Source: temperature .3 and 1,000 tokens, Rank1 (arXiv 2502.18418, section 2.1). Differs: nothing.
     """
@@ -39,6 +53,7 @@ class Asking:
     samples: int = 1
     seed: int = 0
     ahead: int = 256
+    question: Question = VERDICT
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or self.samples < 1 or self.ahead < 1 or self.temperature < 0:
@@ -52,7 +67,8 @@ class Asking:
     def call(self, pair: Pair, sample: int) -> Generate:
         """The call for one answer; its seed follows from the pair, so that a repetition asks for the same."""
         seed = (int(pair.key[:12], 16) + 7919 * sample + self.seed) % 2**31
-        return Generate(teacher_prompt(pair.query, pair.doc), self.max_tokens, temperature=self.temperature, seed=seed)
+        prompt = self.question.prompt(pair.query, pair.doc)
+        return Generate(prompt, self.max_tokens, temperature=self.temperature, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +152,7 @@ def collect(
             if not asked:
                 return tally
             for ticket, reply in backend.step():
-                _keep(asked.pop(ticket), reply, shard, tally)
+                _keep(asked.pop(ticket), reply, asking, shard, tally)
             tally.seconds = time.perf_counter() - start
             if on_progress:
                 on_progress(tally)
@@ -160,12 +176,13 @@ def missing(pairs: Iterable[Pair], asking: Asking, shard: Shard, tally: Tally) -
                 yield pair, sample
 
 
-def _keep(one: tuple[Pair, int], reply: Reply, shard: Shard, tally: Tally) -> None:
+def _keep(one: tuple[Pair, int], reply: Reply, asking: Asking, shard: Shard, tally: Tally) -> None:
     if reply.finish in UNANSWERED:
         tally.unanswered += 1
         return
     used = reply.usage
-    row = Collected(*one, read_trace(reply.text), reply.finish, used.prompt_tokens, used.output_tokens, used.seconds)
+    trace = asking.question.read(reply.text)
+    row = Collected(*one, trace, reply.finish, used.prompt_tokens, used.output_tokens, used.seconds)
     if shard.append(row):
         tally.note(row)
 
@@ -178,7 +195,9 @@ def claim(folder: str | Path, teacher: str, asking: Asking) -> None:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {k: v for k, v in asdict(asking).items() if k not in ("samples", "ahead")}
+    settings: dict[str, Any] = {k: v for k, v in asdict(asking).items() if k not in ("samples", "ahead", "question")}
+    if asking.question != VERDICT:
+        settings["question"] = asking.question.name
     wanted = {"teacher": teacher, "asking": settings}
     there = manifests.read(folder / "teacher.json")
     if there is None:
