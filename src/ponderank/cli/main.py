@@ -30,6 +30,7 @@ COMMANDS = (
     Entry("models", "ponderank.cli.recipes:models", "Show the embedded model and its card."),
     Entry("distill", "ponderank.cli.distill:app", "From a teacher to training rows."),
     Entry("train", "ponderank.cli.train:app", "Train a reranker."),
+    Entry("quantise", "ponderank.cli.quantise:quantise", "Make a model smaller, and measure what that costs."),
     Entry("doctor", "ponderank.cli.doctor:doctor", "Check this installation."),
 )
 
