@@ -433,14 +433,15 @@ def test_training_stops_where_the_measure_no_longer_grows_and_says_the_same_agai
 
 @pytest.mark.train
 def test_two_passages_asked_about_twice_are_measured_in_pairs(installed, tmp_path):
-    from ponderank.train.reasoner_watch import Watch, paired
+    from ponderank.train.dev_sets import paired
+    from ponderank.train.reasoner_watch import Watch
 
     folder = write_collection(
         tmp_path / "pairs", {"q0": ["a", "b"], "q1": ["b", "a"], "q2": ["c", "d"], "q3": ["d", "c"]},
         {"q0": "a", "q1": "b", "q2": "c", "q3": "d"},
     )  # fmt: skip
     watch = Watch(settings(THINKING, dev=(str(folder),), dev_tokens=4))
-    assert paired(watch.sets[0][2])
+    assert paired(watch.sets[0].many)
     found = watch(THINKING)
     assert found["eval_measure"] == found["eval_pairs paired accuracy"]
     assert found["eval_measure"] in (0.0, 0.5, 1.0)
@@ -452,5 +453,5 @@ def test_a_broken_dev_set_is_named_before_training(installed, tmp_path, collecti
 
     (collection / "qrels" / "dev.tsv").rename(collection / "qrels" / "a.tsv")
     (collection / "qrels" / "b.tsv").write_text("query-id\tcorpus-id\tscore\n")
-    with pytest.raises(DataError, match="expected a split named dev, or only one; this collection has a, b"):
+    with pytest.raises(DataError, match="expected a split named dev or test, or only one; this collection has a, b"):
         train(settings(THINKING, dev=(str(collection),)), write_rows(tmp_path / "rows", [row(0)]), tmp_path / "out")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ponderank.cli.distill_collect import collect
+from ponderank.cli.distill_prefer import preferences
+from ponderank.cli.distill_rewrite import rewrite
 from ponderank.cli.rerank import EngineName, Model
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     help="From a teacher to training rows: sample pairs, collect its thoughts, select.", no_args_is_help=True
@@ -94,6 +93,8 @@ def sample(
 
 
 app.command()(collect)
+app.command()(preferences)
+app.command()(rewrite)
 
 
 @app.command("import")
@@ -149,11 +150,15 @@ def select(
     ] = True,
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
-    """Select traces and write training rows: train.jsonl, funnel.json and a data card."""
+    """Select traces and write training rows: train.jsonl, funnel.json and a data card.
+
+    What the student said is kept in TRACES/student.sqlite; the same command, or another selection, asks it nothing twice.
+    """
     from dataclasses import asdict, replace
 
     from ponderank import manifest as manifests
     from ponderank.cli.exits import say
+    from ponderank.cli.progress import shown
     from ponderank.distill.report import card, funnel_dict, funnel_table
     from ponderank.distill.rows import write_rows
     from ponderank.distill.select import PRESETS
@@ -170,8 +175,15 @@ def select(
     if student is None and chosen.self_filter:
         say("no --student was given, so nothing is filtered by one; the paper's mix has that filter")
         chosen = replace(chosen, self_filter=())
-    judge = None if student is None else asked(student_recipe, student, engine=engine, think_tokens=think_tokens)
-    found = selected(read_collected(traces), chosen, judge)
+    with shown("asking the student") as told:
+        options: dict[str, Any] = {
+            "engine": engine,
+            "think_tokens": think_tokens,
+            "cache": traces / "student.sqlite",
+            "on_progress": told,
+        }
+        judge = None if student is None else asked(student_recipe, student, **options)
+        found = selected(read_collected(traces), chosen, judge)
     out.mkdir(parents=True, exist_ok=True)
     write_rows(found.rows, Rank1(think=chain), out / "train.jsonl")
     settings = {"preset": preset, **asdict(chosen), "student": student, "chain": chain}

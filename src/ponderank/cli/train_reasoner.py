@@ -42,8 +42,6 @@ def reasoner(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")] = False,
 ) -> None:
     """Fine-tune a language model to think about a passage and then to judge it."""
-    import json
-
     from ponderank.cli.exits import say
     from ponderank.train.reasoner import train
     from ponderank.train.reasoner_config import preset as chosen
@@ -55,7 +53,29 @@ def reasoner(
     if done:
         say(f"{out} is finished already; --fresh starts over")
     else:
-        counts = json.loads((out / "training" / "rows.json").read_text("utf-8"))
-        if counts["too_long"]:
-            say(f"left out {counts['too_long']} of {counts['rows']} rows: longer than {config.cutoff} tokens")
+        left_out(out, config.cutoff)
     print(f"ponderank rerank --recipe rank1 --model {out}")
+
+
+def left_out(out: Path, cutoff: int) -> None:
+    """Say how many rows were too long, if any."""
+    import json
+
+    from ponderank.cli.exits import say
+
+    counts = json.loads((out / "training" / "rows.json").read_text("utf-8"))
+    if counts["too_long"]:
+        say(f"left out {counts['too_long']} of {counts['rows']} rows: longer than {cutoff} tokens")
+
+
+def compared(out: Path) -> str:
+    """A line about what a training that began with a supervised model changed, by its log."""
+    import json
+
+    rows = [json.loads(line) for line in (out / "training" / "log.jsonl").read_text("utf-8").splitlines()]
+    measured = [(row["step"], row["eval_measure"]) for row in rows if "eval_measure" in row]
+    if len(measured) < 2:
+        return f"{out} is finished; no --dev, so nothing says whether it is better"
+    (_, before), (step, best) = measured[0], max(measured[1:], key=lambda one: one[1])
+    verdict = "" if best > before else "; no better than what it began with"
+    return f"dev measure {before:.4f} before, {best:.4f} at step {step}, which is what came out{verdict}"

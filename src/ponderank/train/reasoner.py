@@ -26,17 +26,16 @@ before the prompt, as in serving; that template leaves it out (Qwen2.5 has none)
 
 from __future__ import annotations
 
-import importlib
-import json
 import math
-import os
-import shutil
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ponderank import manifest as manifests
-from ponderank.errors import DataError, MissingExtra
+from ponderank.errors import DataError
+from ponderank.train import folder
+from ponderank.train.course import Course, follow, installed, processes
+from ponderank.train.learner import learner
 from ponderank.train.reasoner_config import Reasoner
 
 
@@ -50,62 +49,27 @@ def train(config: Reasoner, rows: str | Path, out: str | Path, *, fresh: bool = 
         RecipeError: the machine has too little memory for it.
         DataError: unusable rows or base, or an ``out`` that something else began.
     """
-    try:
-        for name in ("trl", "peft", "accelerate", "datasets"):
-            importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtra("train", "training a reasoner") from error
-    import accelerate
-    import datasets
+    installed("training a reasoner")
+    config.accumulation(processes())
+    file = _file(Path(rows))
 
-    out = Path(out)
-    place = out / "training"
-    if config.threads:
-        import torch
+    def write(place: Path) -> dict[str, int]:
+        from ponderank.train.reasoner_start import begin, write_rows
 
-        torch.set_num_threads(config.threads)
-    from ponderank.train.reasoner_start import on_cpus
+        begin(config, place)
+        return write_rows(config, file, place)
 
-    config.accumulation(int(os.environ.get("WORLD_SIZE", "1")))
-    state = accelerate.PartialState(
-        cpu=on_cpus(), timeout=timedelta(weeks=4)
-    )  # others wait while the first one prepares and judges
-    if state.is_main_process:
-        _prepare(config, _file(Path(rows)), out, fresh=fresh)
-    state.wait_for_everyone()
-    if _finished(out):
-        return out
-    many = datasets.Dataset.from_file(str(place / "rows.arrow"))
-    steps = config.steps or math.ceil(config.epochs * math.ceil(len(many) / config.effective_batch))
-    ended, args = _run(config, many, steps, place)
-    state.wait_for_everyone()
-    if state.is_main_process:
-        from ponderank.train.reasoner_watch import alone
+    def steps(counts: Mapping[str, int]) -> int:
+        kept = counts["rows"] - counts["too_long"]
+        return config.steps or math.ceil(config.epochs * math.ceil(kept / config.effective_batch))
 
-        with alone(args):
-            chosen = _chosen(config, ended, place)
-            export(config, _start(config, place), chosen, place / "export.tmp", place / "tokenizer")
-        _publish(place / "export.tmp", out)
-    state.wait_for_everyone()
-    return out
-
-
-def export(config: Reasoner, start: str, checkpoint: Path, out: Path, tokenizer: Path) -> None:
-    """Write a checkpoint as a model of its own: adapters merged, in the base's number format, with the tokenizer."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    kind = AutoConfig.from_pretrained(start).dtype or torch.float32
-    source = str(checkpoint) if config.full else start
-    model = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
-    if not config.full:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(checkpoint)).merge_and_unload()
-    shutil.rmtree(out, ignore_errors=True)
-    model.to(kind).save_pretrained(out)
-    for path in tokenizer.iterdir():
-        shutil.copyfile(path, out / path.name)
+    files = {"rows": manifests.file_hash(file), **folder.sources(config.base, config.dev)}
+    course = Course(
+        learner=config, about=config.to_dict(), files=files, rows=write, steps=steps,
+        arguments=lambda count, place: _arguments(config, count, place),
+        trainer=lambda many, args, place: _trainer(config, many, args, place),
+    )  # fmt: skip
+    return follow(course, Path(out), fresh=fresh)
 
 
 def _file(rows: Path) -> Path:
@@ -117,134 +81,6 @@ def _file(rows: Path) -> Path:
     return path
 
 
-def _start(config: Reasoner, place: Path) -> str:
-    return str(place / "start") if (place / "start").is_dir() else config.base
-
-
-def _finished(out: Path) -> bool:
-    return (out / "config.json").is_file()
-
-
-def _prepare(config: Reasoner, rows: Path, out: Path, *, fresh: bool) -> None:
-    """All that is done once, before a model is loaded: the claim, the check for room, the base, the rows' ids, the dev sets."""
-    place = out / "training"
-    if _finished(out) and not (place / "training.json").is_file():
-        raise DataError("this folder holds a model that did not come from here; give another --out", path=out)
-    if fresh:
-        _forget(out)
-    from ponderank.train.reasoner_start import begin, check_room, write_rows
-
-    _claim(config, rows, place)
-    if _finished(out):
-        return
-    check_room(config)
-    if config.dev:
-        from ponderank.train.reasoner_watch import Watch
-
-        Watch(config)  # a broken dev set is said now, not at the first checkpoint
-    begin(config, place)
-    if not (place / "rows.json").is_file():
-        manifests.write_whole(place / "rows.json", manifests.dumped(write_rows(config, rows, place)))
-
-
-def _claim(config: Reasoner, rows: Path, place: Path) -> None:
-    """Write ``training.json``, or refuse a folder that another configuration, base or file of rows began."""
-    files = {"rows": manifests.file_hash(rows)}
-    if Path(config.base).is_dir():
-        from ponderank.backends.weights import fingerprint, weights
-
-        base = Path(config.base)
-        files["base"] = fingerprint([*(weights(base) if _has_weights(base) else []), base / "config.json"], {})
-    for folder in config.dev:
-        for path in sorted(Path(folder).rglob("*.*")):
-            if path.suffix in (".jsonl", ".tsv", ".trec", ".gz"):
-                files[f"{Path(folder).name}/{path.relative_to(folder)}"] = manifests.file_hash(path)
-    about = json.loads(json.dumps({"config": config.to_dict(), "files": files, "versions": _versions()}))
-    path = place / "training.json"
-    before = manifests.read(path)
-    if before is None:
-        place.mkdir(parents=True, exist_ok=True)
-        manifests.write_whole(path, manifests.dumped(about))
-        return
-    changed = list(manifests.differences(before, about))
-    if changed:
-        raise DataError(
-            f"this folder was begun with another training ({changed[0]}); give another --out, or --fresh", path=path
-        )
-
-
-def _has_weights(base: Path) -> bool:
-    return any(base.glob("*.safetensors")) or any(base.glob("pytorch_model*.bin"))
-
-
-def _versions() -> dict[str, str]:
-    import peft
-    import trl
-
-    return {**manifests.versions(), "trl": trl.__version__, "peft": peft.__version__}
-
-
-def _forget(out: Path) -> None:
-    """Remove what an earlier training left in ``out``, and nothing else."""
-    if (out / "training" / "training.json").is_file():
-        for path in (out / "config.json", *out.glob("model*.safetensors*")):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(out / "training")
-
-
-def _publish(made: Path, out: Path) -> None:
-    """Move an export's files into ``out``; ``config.json`` last, which says that all are there."""
-    for path in sorted(made.iterdir(), key=lambda path: path.name == "config.json"):
-        path.replace(out / path.name)
-    made.rmdir()
-
-
-def _run(config: Reasoner, many: Any, steps: int, place: Path) -> tuple[Any, Any]:
-    """Train, or go on; returns the trainer's state at the end, and its arguments."""
-    from transformers import TrainerState
-
-    args = _arguments(config, steps, place)
-    found = _checkpoints(place)
-    if found:
-        state = TrainerState.load_from_json(str(found[-1] / "trainer_state.json"))
-        if state.global_step >= steps or _gave_up(config, state):  # only the finish was missing
-            return state, args
-    trainer = _trainer(config, many, args, place)
-    trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
-    if args.process_index == 0:
-        from ponderank.train.reasoner_watch import write_log
-
-        write_log(trainer.state.log_history, place)
-    return trainer.state, args
-
-
-def _gave_up(config: Reasoner, state: Any) -> bool:
-    from ponderank.train.reasoner_watch import exhausted
-
-    return bool(config.dev) and exhausted(state.log_history, config.patience)
-
-
-def _chosen(config: Reasoner, state: Any, place: Path) -> Path:
-    """The best checkpoint where there is a dev set, or the last; by name, for the folder may have moved since."""
-    best = place / "checkpoints" / Path(state.best_model_checkpoint or "none").name
-    return best if config.dev and best.is_dir() else _checkpoints(place)[-1]
-
-
-def _checkpoints(place: Path) -> list[Path]:
-    """Those that were written to their end, in the order of their steps."""
-    states = place.glob("checkpoints/checkpoint-*/trainer_state.json")
-    whole = [path.parent for path in states if _is_json(path)]
-    return sorted(whole, key=lambda path: int(path.name.rpartition("-")[2]))
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text("utf-8"))
-    except ValueError:
-        return False
-    return True
-
-
 def _arguments(config: Reasoner, steps: int, place: Path) -> Any:
     from trl import SFTConfig
 
@@ -253,7 +89,7 @@ def _arguments(config: Reasoner, steps: int, place: Path) -> Any:
     judged = bool(config.dev)
     return SFTConfig(
         output_dir=str(place / "checkpoints"), max_steps=steps, per_device_train_batch_size=config.batch,
-        gradient_accumulation_steps=config.accumulation(int(os.environ.get("WORLD_SIZE", "1"))),
+        gradient_accumulation_steps=config.accumulation(processes()),
         learning_rate=config.learning_rate, lr_scheduler_type="cosine", warmup_steps=math.ceil(config.warmup * steps),
         weight_decay=0.0, seed=config.seed, data_seed=config.seed, bf16=half(), fp16=False, use_cpu=on_cpus(),
         completion_only_loss=True, packing=False, max_length=None, save_steps=config.save_every, save_total_limit=2,
@@ -267,48 +103,10 @@ def _trainer(config: Reasoner, many: Any, args: Any, place: Path) -> Any:
     from transformers import PreTrainedTokenizerFast
     from trl import SFTTrainer
 
-    from ponderank.train.reasoner_watch import JudgedTrainer, Patience, Watch, Written
+    from ponderank.train.reasoner_watch import JudgedTrainer, Written, watching
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(place / "tokenizer"))
-    rest = {"model": _model(config, place), "args": args, "train_dataset": many, "processing_class": tokenizer}
+    rest = {"model": learner(config, place), "args": args, "train_dataset": many, "processing_class": tokenizer}
     if not config.dev:
         return SFTTrainer(**rest, callbacks=[Written(place)])
-
-    def made(checkpoint: Path, out: Path) -> None:
-        export(config, _start(config, place), checkpoint, out, place / "tokenizer")
-
-    row = many.select(range(1))  # the trainer asks for some; the judge has its own
-    watching = [Written(place), Patience(config.patience)]
-    return JudgedTrainer(export=made, judge=Watch(config), place=place, eval_dataset=row, callbacks=watching, **rest)
-
-
-def _model(config: Reasoner, place: Path) -> Any:
-    """The base with its adapters; whatever learns is held in float32."""
-    import torch
-    from transformers import AutoModelForCausalLM, set_seed
-
-    from ponderank.train.reasoner_start import half
-
-    set_seed(config.seed)
-    kind = torch.bfloat16 if half() and not config.full else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(_start(config, place), dtype=kind)
-    if not config.full:
-        from peft import LoraConfig, get_peft_model
-
-        grown = (place / "start").is_dir()
-        tied = bool(model.config.get_text_config().tie_word_embeddings)
-        model = get_peft_model(model, LoraConfig(
-            task_type="CAUSAL_LM", r=config.rank, lora_alpha=config.alpha, lora_dropout=0.0, target_modules="all-linear",
-            modules_to_save=(_tables(model) if grown else None), ensure_weight_tying=grown and tied,
-        ))  # fmt: skip
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
-    return model
-
-
-def _tables(model: Any) -> list[str]:
-    """The names of the embeddings and, where it is another table, of the output layer."""
-    tied = bool(model.config.get_text_config().tie_word_embeddings)
-    wanted = [model.get_input_embeddings(), *([] if tied else [model.get_output_embeddings()])]
-    return [name.rpartition(".")[2] for name, module in model.named_modules() if any(module is one for one in wanted)]
+    return JudgedTrainer(**watching(config, place, many), **rest)

@@ -6,10 +6,13 @@ import dataclasses
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ponderank.errors import DataError
 from ponderank.recipe import nearest
+
+Settings = TypeVar("Settings", bound=Any)
+"""A frozen dataclass of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,25 @@ def preset(name: str, settings: Sequence[str] = (), **replaced: Any) -> Reasoner
     """
     if name not in PRESETS:
         raise DataError(f"no preset is named {name!r}; {nearest(name, PRESETS)}")
-    kinds = typing.get_type_hints(Reasoner)
+    return changed(PRESETS[name], settings, **replaced)
+
+
+def changed(config: Settings, settings: Sequence[str] = (), **replaced: Any) -> Settings:
+    """A training's settings with those of ``KEY=VALUE`` that are text, numbers or truth values, and other values, replaced.
+
+    Raises:
+        DataError: an unknown key, or a value that is not of its key's kind.
+
+    >>> changed(PRESETS["laptop"], ["rank=8"], full=True).rank
+    8
+    """
+    kinds = typing.get_type_hints(type(config))
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or kinds.get(key) not in (bool, int, float, str):
             raise DataError(f"--set {setting!r}: expected KEY=VALUE; {nearest(key, kinds)}")
         replaced[key] = _value(kinds[key], value, setting)
-    return dataclasses.replace(PRESETS[name], **replaced)
+    return dataclasses.replace(config, **replaced)
 
 
 def _value(kind: type, text: str, setting: str) -> Any:

@@ -75,12 +75,7 @@ def begin(config: Reasoner, place: Path) -> str:
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in pieces])
 
     def write(folder: Path) -> None:
-        folder.mkdir()
-        tokenizer.save(str(folder / "tokenizer.json"))
-        for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
-            found = _cached(config.base, name)
-            if found is not None:
-                shutil.copyfile(found, folder / name)
+        _keep(tokenizer, config.base, folder)
 
     _written(place / "tokenizer", write)
     if not pieces:
@@ -94,6 +89,32 @@ def begin(config: Reasoner, place: Path) -> str:
 
         _written(place / "start", both)
     return str(place / "start")
+
+
+def begin_as_it_is(config: Reasoner, place: Path) -> None:
+    """Write the tokenizer of a base that was fine-tuned already to ``place/tokenizer``; no marks are added."""
+    _written(place / "tokenizer", lambda folder: _keep(_tokenizer(config.base), config.base, folder))
+
+
+def _keep(tokenizer: Any, base: str, folder: Path) -> None:
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
+        found = _cached(base, name)
+        if found is not None:
+            shutil.copyfile(found, folder / name)
+
+
+def home(base: str) -> Path:
+    """The folder that a base's files lie in, on this machine's disk.
+
+    Raises:
+        DataError: there is no such base.
+    """
+    found = _cached(base, "config.json")
+    if found is None:
+        raise DataError(f"no base model {base!r}: expected a checkpoint's folder or a name on the Hub")
+    return Path(found).parent
 
 
 def new_marks(tokenizer: Any) -> dict[str, list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,14 +14,10 @@ from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
 from ponderank import manifest as manifests
-from ponderank.data.beir import Collection
-from ponderank.errors import DataError
-from ponderank.metrics.ranked import Qrels, evaluate
-from ponderank.retrieval.bm25 import BM25Index
-from ponderank.retrieval.runs import candidates
-from ponderank.train.config import resolve
+from ponderank.train.dev_sets import opened
+from ponderank.train.folder import started
+from ponderank.train.learner import export
 from ponderank.train.reasoner_config import Reasoner
-from ponderank.types import Candidates, Ranking
 
 MEASURE = "eval_measure"
 
@@ -40,7 +35,7 @@ class Watch:
 
     def __init__(self, config: Reasoner) -> None:
         self.config = config
-        self.sets = [_opened(config, folder) for folder in config.dev]
+        self.sets = [opened(folder, config.dev_queries, config.dev_depth) for folder in config.dev]
 
     def __call__(self, folder: Path) -> dict[str, float]:
         """``{"eval_measure": the mean of the sets', "eval_SET MEASURE": its own, …, "eval_flaws": all judgements' flaws}``."""
@@ -49,48 +44,21 @@ class Watch:
         results: dict[str, float] = {}
         values, flaws = [], 0
         with Reranker(self.config.dev_recipe, model=folder, think_tokens=self.config.dev_tokens) as reranker:
-            for name, qrels, many in self.sets:
-                rankings = list(reranker.rank_many(many))
+            for one in self.sets:
+                rankings = list(reranker.rank_many(one.many))
                 flaws += sum(sum(ranking.flaws().values()) for ranking in rankings)
-                if paired(many):
-                    measure, value = "paired accuracy", paired_accuracy(qrels, rankings)
-                else:
-                    run = {r.query.id: [(doc.id, float(-i)) for i, doc in enumerate(r.docs)] for r in rankings}
-                    measure, value = "nDCG@10", evaluate(qrels, {"run": run}, ["nDCG@10"])["run"]["nDCG@10"]
-                values.append(value)
-                results[f"eval_{name} {measure}"] = value
+                found = one.measured(rankings)
+                if found:
+                    values.append(found[1])
+                    results[f"eval_{one.name} {found[0]}"] = found[1]
         return {MEASURE: sum(values) / len(values), **results, "eval_flaws": float(flaws)}
 
 
-def paired(many: Sequence[Candidates]) -> bool:
-    """Whether each query has two candidates, and each two are asked about by two queries."""
-    asked: dict[frozenset[str], int] = {}
-    for one in many:
-        key = frozenset(doc.id for doc in one.docs)
-        asked[key] = asked.get(key, 0) + 1
-    return all(len(key) == 2 and times == 2 for key, times in asked.items())
+class Judged:
+    """A trainer of TRL's, evaluated by ``judge`` on what ``export`` makes of the weights of now; the main process judges for all.
 
-
-def paired_accuracy(qrels: Qrels, rankings: Sequence[Ranking]) -> float:
-    """The share of document pairs for which both queries have their relevant document first; chance is a quarter.
-
-    Source: NevIR (arXiv 2305.07614), pairwise accuracy. Differs: nothing.
-
-    >>> from ponderank.types import Doc, Query, Ranking
-    >>> docs = (Doc("a", ""), Doc("b", ""))
-    >>> both = [Ranking(Query(name, ""), docs, (1.0, 0.0)) for name in ("p", "q")]
-    >>> paired_accuracy({"p": {"a": 1}, "q": {"b": 1}}, both)
-    0.0
+    Stands before the trainer among a class's bases.
     """
-    right: dict[frozenset[str], bool] = {}
-    for one in rankings:
-        key = frozenset(doc.id for doc in one.docs)
-        right[key] = right.get(key, True) and qrels[one.query.id].get(one.docs[0].id, 0) > 0
-    return sum(right.values()) / len(right)
-
-
-class JudgedTrainer(SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer, evaluated by ``judge`` on what ``export`` makes of the weights of now; the main process judges for all."""
 
     def __init__(
         self, *, export: Callable[[Path, Path], None], judge: Callable[[Path], Mapping[str, float]], place: Path, **rest: Any
@@ -98,7 +66,7 @@ class JudgedTrainer(SFTTrainer):  # type: ignore[misc]
         super().__init__(**rest)
         self._export, self._judge, self._place = export, judge, place / "judged"
 
-    def evaluation_loop(self, *_: Any, **__: Any) -> EvalLoopOutput:
+    def evaluation_loop(self: Any, *_: Any, **__: Any) -> EvalLoopOutput:
         """Judge; the loop over rows is not run."""
         import torch
         from accelerate.utils import broadcast_object_list
@@ -116,6 +84,21 @@ class JudgedTrainer(SFTTrainer):  # type: ignore[misc]
         if self.args.world_size > 1:
             broadcast_object_list(found)
         return EvalLoopOutput(predictions=(), label_ids=None, metrics=found[0], num_samples=0)
+
+
+class JudgedTrainer(Judged, SFTTrainer):  # type: ignore[misc]
+    """Supervised fine-tuning, judged."""
+
+
+def watching(config: Reasoner, place: Path, many: Any) -> dict[str, Any]:
+    """What a judged trainer is given beside its own: the judge, how weights become a model, callbacks."""
+
+    def made(checkpoint: Path, out: Path) -> None:
+        export(config, started(config.base, place), checkpoint, out, place / "tokenizer")
+
+    row = many.select(range(1))  # the trainer asks for some; the judge has its own
+    callbacks = [Written(place), Patience(config.patience)]
+    return {"export": made, "judge": Watch(config), "place": place, "eval_dataset": row, "callbacks": callbacks}
 
 
 class Patience(TrainerCallback):  # type: ignore[misc]
@@ -153,22 +136,48 @@ class Written(TrainerCallback):  # type: ignore[misc]
 
 
 def write_log(log: Sequence[Mapping[str, Any]], place: Path) -> None:
-    """Write the log as ``log.jsonl`` and, where matplotlib is installed, as ``loss.svg``."""
-    manifests.write_whole(place / "log.jsonl", "".join(json.dumps(row) + "\n" for row in log))
+    """Write the log as ``log.jsonl`` and, where matplotlib is installed, as ``loss.svg``, or ``rewards.svg`` if it has rewards.
+
+    A judgement of the base, in ``before.json``, is its first line.
+    """
+    before = manifests.read(place / "before.json")
+    rows = [*([before] if before else []), *log]
+    manifests.write_whole(place / "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return
+    if any("reward" in row for row in rows):
+        curves(Figure(figsize=(7, 7), layout="tight"), rows).savefig(place / "rewards.svg", metadata={"Date": None})
+        return
     figure = Figure(figsize=(7, 3.5), layout="tight")
     axes = figure.subplots()
     for axis, key, colour in ((axes, "loss", "tab:blue"), (axes.twinx(), "eval_measure", "tab:orange")):
-        points = [(row["step"], row[key]) for row in log if key in row]
+        points = [(row["step"], row[key]) for row in rows if key in row]
         if points:
             axis.plot(*zip(*points, strict=True), color=colour, marker="." if len(points) < 40 else "")
         axis.set_ylabel(key.replace("eval_", "dev "), color=colour)
         axis.set_visible(key == "loss" or bool(points))
     axes.set_xlabel("step")
     figure.savefig(place / "loss.svg", metadata={"Date": None})
+
+
+def curves(figure: Any, log: Sequence[Mapping[str, Any]]) -> Any:
+    """Draw reinforcement: mean reward and dev measure, flaws and rollouts that were cut off, tokens a rollout, KL."""
+    rows = (
+        (("reward", "reward", "tab:blue"), ("eval_measure", "dev measure", "tab:orange")),
+        (("flaws", "flawed", "tab:red"), ("completions/clipped_ratio", "cut off", "tab:purple")),
+        (("completions/mean_length", "tokens", "tab:green"), ("kl", "KL", "tab:brown")),
+    )
+    for axes, pair in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
+        for axis, (key, name, colour) in zip((axes, axes.twinx()), pair, strict=True):
+            points = [(row["step"], row[key]) for row in log if key in row]
+            if points:
+                axis.plot(*zip(*points, strict=True), color=colour, marker="." if len(points) < 40 else "")
+            axis.set_ylabel(name, color=colour)
+            axis.set_visible(bool(points))
+    axes.set_xlabel("step")
+    return figure
 
 
 @contextmanager
@@ -185,31 +194,3 @@ def alone(args: Any) -> Iterator[None]:
         yield
     finally:
         set_hf_deepspeed_config(whole)
-
-
-def _opened(config: Reasoner, folder: str) -> tuple[str, Qrels, list[Candidates]]:
-    """A dev set: its name, its judgements, and the queries drawn from it with their candidates."""
-    path = resolve(folder)
-    collection = Collection.open(path)
-    splits = collection.splits
-    split = "dev" if "dev" in splits else splits[0] if len(splits) == 1 else ""
-    if not split:
-        raise DataError(
-            f"expected a split named dev, or only one; this collection has {', '.join(splits) or 'none'}", path=path
-        )
-    qrels = collection.qrels(split)
-    judged = [q for q in collection.judged_queries(split) if any(grade > 0 for grade in qrels[q.id].values())]
-    first = next((p for p in (path / "first.trec", path / "first.trec.gz") if p.is_file()), None)
-    if first is not None:
-        found = list(candidates(collection, first, judged, config.dev_depth))
-    else:
-        found = BM25Index.build(collection.corpus()).search(judged, config.dev_depth)
-    found = [one for one in found if one.docs]
-    if not found:
-        raise DataError(f"no query of the split {split!r} has a relevant document and candidates", path=path)
-    chosen = found if paired(found) else random.Random(0).sample(found, min(config.dev_queries, len(found)))
-    if paired(found):
-        keys = sorted({tuple(sorted(doc.id for doc in one.docs)) for one in found})
-        kept = set(random.Random(0).sample(keys, min(max(1, config.dev_queries // 2), len(keys))))
-        chosen = [one for one in found if tuple(sorted(doc.id for doc in one.docs)) in kept]
-    return path.name, {one.query.id: qrels[one.query.id] for one in chosen}, chosen

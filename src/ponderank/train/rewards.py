@@ -191,6 +191,16 @@ class Reward:
         parameters = inspect.signature(self.function).parameters.values()
         return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
 
+    @property
+    def settable(self) -> tuple[str, ...]:
+        """All constants, those with a default too.
+
+        >>> REWARDS["retro-star"].settable
+        ('unread', 'alpha', 'threshold')
+        """
+        parameters = inspect.signature(self.function).parameters.values()
+        return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
 
 REWARDS: Mapping[str, Reward] = {
     "rank-r1": Reward(rank_r1, "rollout", "Rank-R1, arXiv 2503.06034"),
