@@ -172,3 +172,16 @@ def test_bad_input_ends_in_one_clear_error(tmp_path, collection, words, said):
     done = ponderank(tmp_path, "distill", *words, code=2 if "not a folder" not in said else 4)
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_student_said_is_kept_with_the_traces_and_not_asked_again(tmp_path, collection, teacher):
+    pairs, traces = tmp_path / "pairs.jsonl", tmp_path / "traces"
+    ponderank(tmp_path, "distill", "sample", "--collection", collection, "--out", pairs, "--count", 20, *PLAIN)
+    server = ["--engine", teacher.url]
+    ponderank(tmp_path, "distill", "collect", pairs, *server, "--model", "r1", "--out", traces, "--temperature", "0")
+    select = ["distill", "select", traces, *server, "--student", "r1", "--mix", "positives=1", "--mix", "negatives=1"]
+    ponderank(tmp_path, *select, "--out", tmp_path / "rows")
+    asked = len(teacher.posts("/completions"))
+    assert asked
+    ponderank(tmp_path, *select, "--no-chain", "--out", tmp_path / "verdicts")
+    assert len(teacher.posts("/completions")) == asked

@@ -77,6 +77,18 @@ def test_a_part_that_has_too_few_gives_what_it_has_and_the_report_says_so(collec
     assert found.found["positives"] == 19 < found.wanted["positives"] == 100
 
 
+def test_nothing_is_searched_or_reranked_for_parts_that_want_nothing(collection):
+    def never(*_):
+        raise AssertionError("asked for nothing")
+
+    opened = Collection.open(collection)
+    index = BM25Index.build(opened.corpus())
+    judged = Sampling((Part("positives", "judged", 1.0),), 10)
+    assert len(sample(opened, "train", judged, never, never).pairs) == 10
+    retrieved = Sampling((Part("negatives", "first stage", 1.0), Part("hard 1-5", "reranked", 0.0, (1, 5))), 10)
+    assert len(sample(opened, "train", retrieved, index.search, never).pairs) == 10
+
+
 def test_hard_negatives_without_a_reranker_are_an_error(collection):
     opened = Collection.open(collection)
     with pytest.raises(DataError, match="--reranker"):

@@ -112,11 +112,16 @@ def sample(
     wanted = _counts(sampling)
     drawn: dict[str, list[Pair]] = {name: [] for name in wanted}
     seen, relevant = set(without), _relevant(collection, split)
-    for query, sources in _sources(queries, relevant, collection.docs, sampling, search, rerank):
+
+    def short() -> set[str]:
+        """The sources of the parts that still lack pairs."""
+        return {part.source for part in sampling.parts if len(drawn[part.name]) < wanted[part.name]}
+
+    for query, sources in _sources(queries, relevant, collection.docs, sampling.depth, short, search, rerank):
         for part in sampling.parts:
             room = min(sampling.per_query, wanted[part.name] - len(drawn[part.name]))
             drawn[part.name] += _drawn(part, query, sources, room, barred, seen, dropped, rng)
-        if all(len(drawn[name]) >= count for name, count in wanted.items()):
+        if not short():
             break
     pairs = [pair for found in drawn.values() for pair in found]
     rng.shuffle(pairs)
@@ -175,12 +180,14 @@ _TOGETHER = 64
 
 
 def _sources(
-    queries: Sequence[Query], relevant: Mapping[str, Mapping[str, int]], docs: Mapping[str, Doc], sampling: Sampling,
-    search: Callable[[Sequence[Query], int], list[Candidates]], rerank: Rerank | None,
+    queries: Sequence[Query], relevant: Mapping[str, Mapping[str, int]], docs: Mapping[str, Doc], depth: int,
+    short: Callable[[], set[str]], search: Callable[[Sequence[Query], int], list[Candidates]], rerank: Rerank | None,
 ) -> Iterator[tuple[Query, _Sources]]:  # fmt: skip
-    hard = any(part.source == "reranked" and part.share for part in sampling.parts)
+    """What each query offers; nothing is searched or reranked for parts that have all they want."""
     for start in range(0, len(queries), _TOGETHER):
-        found = search(queries[start : start + _TOGETHER], sampling.depth)
+        some, needed = queries[start : start + _TOGETHER], short()
+        found = search(some, depth) if needed - {"judged"} else [Candidates(query, ()) for query in some]
+        hard = rerank is not None and "reranked" in needed
         orders = [ranking.docs for ranking in rerank(found)] if rerank is not None and hard else [()] * len(found)
         for one, order in zip(found, orders, strict=True):
             right = relevant.get(one.query.id, {})
