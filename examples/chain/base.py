@@ -52,7 +52,7 @@ def _piece(text: str, rng: random.Random) -> list[str]:
 
 
 def make_base(
-    collection: Path, folder: Path, *, steps: int, vocabulary: int = 8192, width: int = 160, layers: int = 4,
+    collection: Path, folder: Path, *, steps: int, vocabulary: int = 2048, width: int = 160, layers: int = 4,
     batch: int = 16, seed: int = 0, threads: int = 0,
 ) -> float:  # fmt: skip
     """Train the base on a collection's passages and save it; returns the seconds it took."""

@@ -125,9 +125,9 @@ class Chain:
     def trained(self, name: str, rows: Path, recipe: str) -> Path:
         model = self.out / "models" / name
         small = {
-            "steps": self.steps, "batch": 16, "effective_batch": 16, "learning_rate": 0.001, "cutoff": 384,
-            "save_every": max(1, self.steps // 6), "patience": 100, "dev_recipe": recipe, "dev_queries": 60,
-            "dev_depth": self.depth, "dev_tokens": THINK_TOKENS, "threads": self.threads,
+            "steps": self.steps, "batch": 16, "effective_batch": 16, "learning_rate": 0.0015, "cutoff": 384,
+            "save_every": max(1, self.steps // 4), "patience": 100, "dev_recipe": recipe, "dev_queries": 60,
+            "dev_depth": self.depth, "dev_tokens": THINK_TOKENS, "gradient_checkpointing": "false", "threads": self.threads,
         }  # fmt: skip
         settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
         if not (model / "config.json").is_file():
@@ -207,8 +207,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=6000, help="of each source, to sample from")
     parser.add_argument("--held-out", type=int, default=100, help="questions of each source for dev, and for test")
     parser.add_argument("--pairs", type=int, default=24_000, help="what the teacher is asked about")
-    parser.add_argument("--steps", type=int, default=2400, help="of each fine-tuning, 16 rows a step")
-    parser.add_argument("--base-steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=800, help="of each fine-tuning, 16 rows a step")
+    parser.add_argument("--base-steps", type=int, default=300)
     parser.add_argument("-k", type=int, default=10, dest="depth", help="candidates a question, for dev and test")
     parser.add_argument("--errors", type=float, default=0.2, help="share of careless answers")
     parser.add_argument(

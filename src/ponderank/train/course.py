@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ponderank import manifest as manifests
+from ponderank.backends.weights import unseen_bars
 from ponderank.errors import MissingExtra
 from ponderank.train import folder
 from ponderank.train.learner import export
@@ -60,9 +61,7 @@ def processes() -> int:
 def follow(course: Course, out: Path, *, fresh: bool) -> Path:
     """Train, or go on from the last checkpoint in ``out`` unless ``fresh``; returns ``out``, the model in it."""
     import accelerate
-    import datasets
 
-    place = out / "training"
     if course.learner.threads:
         import torch
 
@@ -72,11 +71,19 @@ def follow(course: Course, out: Path, *, fresh: bool) -> Path:
     state = accelerate.PartialState(
         cpu=on_cpus(), timeout=timedelta(weeks=4)
     )  # others wait while the first one prepares and judges
-    if state.is_main_process:
-        _prepare(course, out, fresh=fresh)
-    state.wait_for_everyone()
-    if folder.finished(out):
-        return out
+    with unseen_bars():
+        if state.is_main_process:
+            _prepare(course, out, fresh=fresh)
+        state.wait_for_everyone()
+        if not folder.finished(out):
+            _learn(course, state, out)
+    return out
+
+
+def _learn(course: Course, state: Any, out: Path) -> None:
+    import datasets
+
+    place = out / "training"
     many = datasets.Dataset.from_file(str(place / "rows.arrow"))
     ended, args = _run(course, many, course.steps(manifests.read(place / "rows.json") or {}), place)
     state.wait_for_everyone()
@@ -89,7 +96,6 @@ def follow(course: Course, out: Path, *, fresh: bool) -> Path:
             export(course.learner, start, best, place / "export.tmp", place / "tokenizer")
         folder.publish(place / "export.tmp", out)
     state.wait_for_everyone()
-    return out
 
 
 def _prepare(course: Course, out: Path, *, fresh: bool) -> None:
@@ -126,6 +132,13 @@ def _run(course: Course, many: Any, steps: int, place: Path) -> tuple[Any, Any]:
         if state.global_step >= steps or _gave_up(course.learner, state):  # only the finish was missing
             return state, args
     trainer = course.trainer(many, args, place)
+    if args.disable_tqdm:
+        from transformers.trainer_callback import PrinterCallback
+
+        from ponderank.train.reasoner_watch import Told
+
+        trainer.remove_callback(PrinterCallback)  # prints dictionaries among what the command says
+        trainer.add_callback(Told())
     trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
     if args.process_index == 0:
         from ponderank.train.reasoner_watch import write_log

@@ -19,6 +19,7 @@ query's stay in one batch of one process. Several processes and vLLM (``vllm=tru
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def _arguments(config: Reinforce, steps: int, place: Path) -> Any:
         fp16=False, use_cpu=on_cpus(), gradient_checkpointing=torch.cuda.is_available(), use_vllm=config.vllm,
         vllm_mode="colocate", save_steps=config.save_every, save_total_limit=2, eval_strategy="steps" if judged else "no",
         eval_steps=config.save_every, logging_steps=1, metric_for_best_model="eval_measure" if judged else None,
-        greater_is_better=True if judged else None, report_to="none", disable_tqdm=None, dataloader_pin_memory=False,
+        greater_is_better=True if judged else None, report_to="none", disable_tqdm=not sys.stderr.isatty(), dataloader_pin_memory=False,
         ddp_timeout=4 * 7 * 24 * 3600,
     )  # fmt: skip
 

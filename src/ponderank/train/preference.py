@@ -15,6 +15,7 @@ identifiers of a list's documents. In rows of ``distill preferences`` right ones
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def _arguments(config: Preference, steps: int, place: Path) -> Any:
         gradient_checkpointing=torch.cuda.is_available(), save_steps=config.save_every, save_total_limit=2,
         eval_strategy="steps" if judged else "no", eval_steps=config.save_every, logging_steps=min(10, config.save_every),
         metric_for_best_model="eval_measure" if judged else None, greater_is_better=True if judged else None,
-        report_to="none", disable_tqdm=None, dataloader_pin_memory=False, ddp_timeout=4 * 7 * 24 * 3600,
+        report_to="none", disable_tqdm=not sys.stderr.isatty(), dataloader_pin_memory=False, ddp_timeout=4 * 7 * 24 * 3600,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ before the prompt, as in serving; that template leaves it out (Qwen2.5 has none)
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,11 @@ def _arguments(config: Reasoner, steps: int, place: Path) -> Any:
         gradient_accumulation_steps=config.accumulation(processes()),
         learning_rate=config.learning_rate, lr_scheduler_type="cosine", warmup_steps=math.ceil(config.warmup * steps),
         weight_decay=0.0, seed=config.seed, data_seed=config.seed, bf16=half(), fp16=False, use_cpu=on_cpus(),
-        completion_only_loss=True, packing=False, max_length=None, save_steps=config.save_every, save_total_limit=2,
+        completion_only_loss=True, gradient_checkpointing=config.gradient_checkpointing,
+        packing=False, max_length=None, save_steps=config.save_every, save_total_limit=2,
         eval_strategy="steps" if judged else "no", eval_steps=config.save_every, logging_steps=min(10, config.save_every),
         metric_for_best_model="eval_measure" if judged else None, greater_is_better=True if judged else None,
-        report_to="none", disable_tqdm=None, dataloader_pin_memory=False, ddp_timeout=4 * 7 * 24 * 3600,
+        report_to="none", disable_tqdm=not sys.stderr.isatty(), dataloader_pin_memory=False, ddp_timeout=4 * 7 * 24 * 3600,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Reasoner:
         patience: checkpoints without a better measure before it stops.
         dev: folders in BEIR layout; ``dev_queries`` of each, ``dev_depth`` candidates of each query, judged by ``dev_recipe``
             with thoughts of ``dev_tokens`` at most.
+        gradient_checkpointing: forget activations and compute them again on the way back: less memory, a third more time.
         threads: torch's, on the CPU; 0 leaves it to torch.
 
     >>> PRESETS["rank1-7b"].accumulation(processes=4)
@@ -58,6 +59,7 @@ class Reasoner:
     dev_queries: int = 50
     dev_depth: int = 20
     dev_tokens: int = 1024
+    gradient_checkpointing: bool = True
     threads: int = 0
 
     def __post_init__(self) -> None:

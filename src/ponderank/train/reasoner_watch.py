@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,25 @@ def exhausted(log: Sequence[Mapping[str, Any]], patience: int) -> bool:
     """
     values = [row[MEASURE] for row in log if MEASURE in row]
     return len(values) > patience and max(values[-patience:]) <= max(values[:-patience])
+
+
+class Told(TrainerCallback):  # type: ignore[misc]
+    """A line on stderr for every log, where nobody watches a bar: in a file, in a pipe."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+        """Say how far it is, in the main process alone."""
+        if state.is_world_process_zero and (line := told(logs or {})):
+            print(f"step {state.global_step:,} of {state.max_steps:,}: {line}", file=sys.stderr, flush=True)
+
+
+def told(logs: Mapping[str, Any]) -> str:
+    """What a log says, in short; empty where it says nothing of these.
+
+    >>> told({"loss": 0.25, "grad_norm": 1.0, "eval_measure": 0.5})
+    'loss 0.25, dev measure 0.5'
+    """
+    names = {"loss": "loss", "reward": "reward", "flaws": "flawed", "kl": "KL", MEASURE: "dev measure"}
+    return ", ".join(f"{name} {float(logs[key]):.4g}" for key, name in names.items() if key in logs)
 
 
 class Written(TrainerCallback):  # type: ignore[misc]
