@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ponderank.data.beir import Collection
+from ponderank.formats.rank1 import HEAD
 
 
 def make_tokenizer(texts: list[str], folder: Path, size: int) -> None:
-    """A byte-level BPE over lower-case letters, so that a word is the same at a sentence's start."""
+    """A byte-level BPE over lower-case letters, so that a word is the same at a sentence's start.
+
+    The recipe's first sentence, the same in every prompt, is one token: it spares so small a model the reading.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     made = Tokenizer(models.BPE())
@@ -29,6 +33,7 @@ def make_tokenizer(texts: list[str], folder: Path, size: int) -> None:
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     made.train_from_iterator([*texts, *verdicts], trainer)
     made.add_special_tokens([AddedToken("<|endoftext|>", special=True)])
+    made.add_tokens([AddedToken(HEAD.partition("Query:")[0], special=False, normalized=False)])
     folder.mkdir(parents=True, exist_ok=True)
     made.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|endoftext|>", "model_max_length": 1024}))

@@ -1,9 +1,9 @@
 """Several collections as one of short passages, so that a very small model can be taught on it.
 
 What it reads has BEIR's layout, with annotations in the queries' metadata: ``answers`` (SQuAD's spans), ``focus`` and ``qtype``
-(MedQuAD's), ``hypothesis`` and ``context`` (EntailmentBank's proofs). Passages have thirty words at most; of those that a relevant
-text is cut into, the one with the annotated answer is relevant, or else the one with most of the
-question's words, if it has half of them.
+(MedQuAD's), ``hypothesis`` and ``context`` (EntailmentBank's proofs). Passages have 24 words at most, questions 14. Of the passages
+that a relevant text is cut into, the one with the annotated answer is relevant, or else the one with most of the question's words,
+if it has half of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from ponderank.data.beir import Collection
 from ponderank.data.lines import records
 from ponderank.formats.sentences import sentences
 
-WORDS = 30
+WORDS = 24
 """The longest passage."""
+ASKED = 14
+"""The longest question."""
 _WORD = re.compile(r"[^\W_]+")
 _COMMON = frozenset(
     _WORD.findall("""
@@ -146,9 +148,9 @@ def _add(
     made: Made, source: str, split: str, row: dict[str, Any], relevant: dict[str, int], collection: Collection,
     cut: dict[str, list[str]],
 ) -> int:  # fmt: skip
-    """Add a question and the passages of its relevant texts; 0 where no passage tells of it."""
+    """Add a question and the passages of its relevant texts; 0 where it is too long or no passage tells of it."""
     about = content_words(row["text"])
-    if len(about) < 2:
+    if len(about) < 2 or len(words_of(row["text"])) > ASKED:
         return 0
     answers = list((row.get("metadata") or {}).get("answers") or [])
     found = []

@@ -26,7 +26,7 @@ from collection import content_words, holds, words_of
 from ponderank.data.beir import Collection
 from ponderank.data.lines import records
 
-WORDS = 5
+WORDS = 4
 """Of how many words of a question a thought speaks at most."""
 
 
