@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ponderank.data.beir import Collection
 from ponderank.errors import DataError
+from ponderank.metrics.paired import paired_accuracy
 from ponderank.metrics.ranked import Qrels, evaluate
 from ponderank.retrieval.bm25 import BM25Index
 from ponderank.retrieval.runs import candidates
@@ -84,21 +85,3 @@ def paired(many: Iterable[Candidates]) -> bool:
         key = frozenset(doc.id for doc in one.docs)
         asked[key] = asked.get(key, 0) + 1
     return all(len(key) == 2 and times == 2 for key, times in asked.items())
-
-
-def paired_accuracy(qrels: Qrels, rankings: Sequence[Ranking]) -> float:
-    """The share of document pairs for which both queries have their relevant document first; chance is a quarter.
-
-    Source: NevIR (arXiv 2305.07614), pairwise accuracy. Differs: nothing.
-
-    >>> from ponderank.types import Doc, Query, Ranking
-    >>> docs = (Doc("a", ""), Doc("b", ""))
-    >>> both = [Ranking(Query(name, ""), docs, (1.0, 0.0)) for name in ("p", "q")]
-    >>> paired_accuracy({"p": {"a": 1}, "q": {"b": 1}}, both)
-    0.0
-    """
-    right: dict[frozenset[str], bool] = {}
-    for one in rankings:
-        key = frozenset(doc.id for doc in one.docs)
-        right[key] = right.get(key, True) and qrels[one.query.id].get(one.docs[0].id, 0) > 0
-    return sum(right.values()) / len(right)
