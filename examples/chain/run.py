@@ -219,7 +219,7 @@ def main() -> None:
     args = parser.parse_args()
     chain = Chain(
         args.out, args.pairs, args.steps, args.base_steps, args.depth, args.errors, args.kill_teacher, args.threads,
-        tuple(args.models.split(",")),
+        tuple(filter(None, args.models.split(","))),
     )  # fmt: skip
     if not (chain.collection / "made.json").is_file():
         counts = prepare(args.source, chain.collection, questions=args.questions, held_out=args.held_out)
