@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ponderank import manifest as manifests
 from ponderank.contracts import Backend
+from ponderank.data.facts import FILE
 from ponderank.errors import DataError
 from ponderank.recipe import Recipe
 from ponderank.trace import write_trace
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ponderank.reranker import Reranker
     from ponderank.retrieval.bm25 import BM25Index
 
-MEASURES = ("nDCG@10", "RR@10", "R@100", "AP")
 _PARTIAL, _CACHE, _TIMES = "trace.partial.jsonl", "cache.sqlite", "timing.jsonl"
 _FILES = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json", "timing.json", _PARTIAL, _TIMES)
 _TOGETHER = 64
@@ -41,15 +41,18 @@ class Experiment:
     """What is ranked, and how.
 
     Args:
-        collection: a folder in BEIR layout.
-        split: whose judged queries are ranked; None takes ``test`` where there is one, else the only split.
-        run_file: a TREC run that is the first stage, its queries are ranked; None retrieves with BM25.
+        collection: a folder in BEIR layout, or an id that ``data.collections`` opens (``bright:biology``).
+        split: whose judged queries are ranked; None takes the collection's own, else ``test``, else the only split.
+        run_file: a TREC run that is the first stage, its queries are ranked; None takes the collection's given candidates
+            where there are any, and retrieves with BM25 where not.
         k: candidates a query.
         recipe: a recipe or its name.
         model: a model in place of the recipe's; ``engine``, ``think``, ``think_tokens``, ``query_tokens`` as in ``Reranker``.
         limit: rank the first so many queries only.
-        drop_self: drop a document with its query's id before the best ``k`` are taken, as BEIR does for ArguAna.
-        measures: what ``metrics.json`` holds, in ir-measures' words.
+        drop_self: drop a document with its query's id before the best ``k`` are taken, as BEIR does for ArguAna; so it is
+            done anyway where the collection asks for it.
+        measures: what ``metrics.json`` holds, in ir-measures' words; none are the collection's own.
+        first_stage: ``"bm25"`` retrieves also where candidates are given.
     """
 
     collection: str | Path
@@ -64,7 +67,8 @@ class Experiment:
     query_tokens: int | None = None
     limit: int | None = None
     drop_self: bool = False
-    measures: tuple[str, ...] = MEASURES
+    measures: tuple[str, ...] = ()
+    first_stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Outcome:
     calls: int
     seconds: float
     flaws: dict[str, int]
+    first_stage: str = "BM25"
 
 
 def perform(
@@ -97,10 +102,8 @@ def perform(
         DataError: bad input, or ``out`` holds another experiment; the message names what differs.
         KeyboardInterrupt: interrupted; ``trace.partial.jsonl`` is whole up to the last finished query.
     """
-    from ponderank.data.beir import Collection
-
     out, start = Path(out), time.perf_counter()
-    collection = Collection.open(experiment.collection)
+    collection, experiment = _opened(experiment)
     split = _split(collection, experiment)
     queries = _queries(collection, split, experiment)
     first: dict[str, list[str]] = {}
@@ -115,7 +118,8 @@ def perform(
         traced = write_trace(reranker.rank_many(many, on_progress=told), len(queries), out / _PARTIAL, out / _TIMES)
     metrics = None if split is None else _metrics(collection.qrels(split), experiment, first, traced.order)
     _finish(out, traced.order, metrics)
-    outcome = Outcome(out, len(queries), metrics, traced.calls, time.perf_counter() - start, traced.flaws)
+    first_name = "BM25" if experiment.run_file is None else Path(experiment.run_file).name
+    outcome = Outcome(out, len(queries), metrics, traced.calls, time.perf_counter() - start, traced.flaws, first_name)
     pace = {"seconds": outcome.seconds, "calls": traced.calls, "queries": len(queries)}
     manifests.write_whole(out / "timing.json", manifests.dumped(pace))
     return outcome
@@ -135,12 +139,31 @@ def dry_run(experiment: Experiment, **given: Any) -> Usage:
     Raises:
         DataError: bad input, as in ``perform``.
     """
-    from ponderank.data.beir import Collection
-
-    collection = Collection.open(experiment.collection)
+    collection, experiment = _opened(experiment)
     queries = _queries(collection, _split(collection, experiment), experiment)
     with reranker_for(experiment, **given) as reranker:
         return reranker.dry_run(_first_stage(collection, queries, experiment))
+
+
+def _opened(experiment: Experiment) -> tuple[Collection, Experiment]:
+    """The collection, and the experiment with what the collection asks for where nothing was said."""
+    from ponderank.data.collections import open_collection
+
+    collection = open_collection(experiment.collection)
+    facts = collection.facts
+    wanted = experiment.first_stage or ("given" if facts.given else "bm25")
+    if wanted == "given" and experiment.run_file is None and not facts.given:
+        raise DataError(
+            "this collection gives no candidates; use --first-stage bm25, or --run FILE", path=collection.folder
+        )
+    given = wanted == "given" and experiment.run_file is None
+    return collection, replace(
+        experiment,
+        split=experiment.split or (facts.split if facts.split in collection.splits else None),
+        run_file=collection.path("first.trec") if given else experiment.run_file,
+        drop_self=experiment.drop_self or facts.drop_self,
+        measures=experiment.measures or facts.measures,
+    )
 
 
 def _split(collection: Collection, experiment: Experiment) -> str | None:
@@ -173,6 +196,8 @@ def _queries(collection: Collection, split: str | None, experiment: Experiment) 
     from ponderank.data.trec import read_run
 
     names = list(read_run(path))
+    if split is not None and collection.facts.given and Path(path).parent == collection.folder:
+        names = [query.id for query in collection.judged_queries(split)]  # given for all splits together
     unknown = [name for name in names if name not in collection.queries]
     if unknown:
         raise DataError(
@@ -195,7 +220,8 @@ def _first_stage(collection: Collection, queries: Sequence[Query], experiment: E
         return
     index = bm25(collection)
     for start in range(0, len(queries), _TOGETHER):  # not all at once: a long run holds few candidates in memory
-        yield from index.search(queries[start : start + _TOGETHER], experiment.k, drop_self=experiment.drop_self)
+        some = queries[start : start + _TOGETHER]
+        yield from index.search(some, experiment.k, drop_self=experiment.drop_self, excluded=collection.facts.excluded)
 
 
 def bm25(collection: Collection) -> BM25Index:
@@ -227,6 +253,8 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
     files = {"corpus": collection.path("corpus.jsonl"), "queries": collection.path("queries.jsonl")}
     if split is not None:
         files["qrels"] = collection.qrels_path(split)
+    if (collection.folder / FILE).is_file():
+        files["facts"] = collection.folder / FILE
     recipe = reranker.recipe.to_dict()
     model = recipe.pop("model")
     first: dict[str, Any] = {"kind": "bm25"}

@@ -24,7 +24,9 @@ def _group() -> None:
 
 @app.command()
 def sample(
-    collection: Annotated[Path, typer.Option("--collection", help="A folder in BEIR layout.", metavar="FOLDER")],
+    collection: Annotated[
+        str, typer.Option("--collection", help="A folder in BEIR layout, or an id.", metavar="FOLDER|ID")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The file of pairs (JSONL).", metavar="FILE")],
     split: Annotated[str, typer.Option("--split", help="Whose judged queries are drawn.")] = "train",
     preset: Annotated[str, typer.Option("--preset", help="The parts and their shares.")] = "rank1",
@@ -54,10 +56,11 @@ def sample(
 ) -> None:
     """Draw pairs to ask a teacher about; what was drawn and left out is in OUT.report.json."""
     from dataclasses import asdict, replace
+    from functools import partial
 
     from ponderank import manifest as manifests
     from ponderank.cli.exits import say
-    from ponderank.data.beir import Collection
+    from ponderank.data.collections import open_collection
     from ponderank.distill.pairs import read_pairs, write_pairs
     from ponderank.distill.sample import PRESETS, Sampling
     from ponderank.distill.sample import sample as drawn
@@ -67,18 +70,18 @@ def sample(
     parts = _known(preset, PRESETS, "--preset")
     shares = _shares(share or [], [part.name for part in parts])
     parts = tuple(replace(part, share=shares.get(part.name, part.share)) for part in parts)
-    opened = Collection.open(collection)
+    opened = open_collection(collection)
     others = tuple(apart) if apart is not None else tuple(name for name in opened.splits if name != split)
     try:
         sampling = Sampling(parts, count, depth, seed, others, per_query)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     opened.qrels_path(split)
-    index = bm25(opened)
+    searched = partial(bm25(opened).search, drop_self=opened.facts.drop_self, excluded=opened.facts.excluded)
     keys = {pair.key for path in without or [] for pair in read_pairs(path)}
     hard = any(part.source == "reranked" and part.share for part in parts)
     with Reranker(reranker, model=model, engine=engine) as strong:
-        found = drawn(opened, split, sampling, index.search, strong.rank_many if hard else None, keys)
+        found = drawn(opened, split, sampling, searched, strong.rank_many if hard else None, keys)
         fingerprint = strong.fingerprint if hard else None
     write_pairs(found.pairs, out)
     report = {

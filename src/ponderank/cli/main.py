@@ -28,6 +28,7 @@ COMMANDS = (
     Entry("evaluate", "ponderank.cli.evaluate:evaluate", "Score run files against relevance judgements."),
     Entry("systems", "ponderank.cli.systems:systems", "Rank systems over many tasks, by several rules."),
     Entry("judge", "ponderank.cli.judge:app", "Judge what was never judged, and evaluate again."),
+    Entry("collections", "ponderank.cli.collections:collections", "List the collections, or explain one."),
     Entry("recipes", "ponderank.cli.recipes:recipes", "List the recipes, or explain one."),
     Entry("models", "ponderank.cli.recipes:models", "Show the embedded model and its card."),
     Entry("distill", "ponderank.cli.distill:app", "From a teacher to training rows."),

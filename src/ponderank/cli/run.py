@@ -19,22 +19,32 @@ class FirstStage(StrEnum):
     """First stages that are built in."""
 
     bm25 = "bm25"
+    given = "given"
 
 
 def run(
     collection: Annotated[
-        Path,
+        str,
         typer.Option(
-            "--collection", help="A folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/.", metavar="FOLDER"
+            "--collection",
+            help="A folder in BEIR layout (corpus.jsonl, queries.jsonl, qrels/), or an id; `ponderank collections` lists them.",
+            metavar="FOLDER|ID",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The folder that will hold the results.", metavar="FOLDER")],
     split: Annotated[
-        str | None, typer.Option("--split", help="Whose judged queries to rank. [default: test, or the only one]")
+        str | None,
+        typer.Option(
+            "--split", help="Whose judged queries to rank. [default: the collection's own; test, or the only one]"
+        ),
     ] = None,
     first_stage: Annotated[
-        FirstStage, typer.Option("--first-stage", help="Where candidates come from, without --run.")
-    ] = FirstStage.bm25,
+        FirstStage | None,
+        typer.Option(
+            "--first-stage",
+            help="Where candidates come from, without --run. [default: given where the collection has them, else bm25]",
+        ),
+    ] = None,
     run_file: Annotated[
         Path | None, typer.Option("--run", help="A TREC run to rerank in place of a first stage.", metavar="FILE")
     ] = None,
@@ -54,7 +64,9 @@ def run(
     measures: Annotated[
         list[str] | None,
         typer.Option(
-            "--measures", "-m", help="A measure for metrics.json; may be repeated. [default: nDCG@10 RR@10 R@100 AP]"
+            "--measures",
+            "-m",
+            help="A measure for metrics.json; may be repeated. [default: the collection's own; nDCG@10 RR@10 R@100 AP]",
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the folder holds, kept replies too.")] = False,
@@ -71,7 +83,7 @@ def run(
     that was not. Times are in timing.json only. While it runs, finished queries are in trace.partial.jsonl.
     """
     from ponderank.cli.progress import shown
-    from ponderank.run import MEASURES, Experiment, perform
+    from ponderank.run import Experiment, perform
 
     experiment = Experiment(
         collection=collection,
@@ -86,7 +98,8 @@ def run(
         query_tokens=query_tokens,
         limit=limit,
         drop_self=drop_self,
-        measures=tuple(measures or MEASURES),
+        measures=tuple(measures or ()),
+        first_stage=None if first_stage is None else first_stage.value,
     )
     if resume and fresh:
         raise typer.BadParameter("--resume goes on with what --fresh forgets; give one of them")
@@ -98,7 +111,7 @@ def run(
         return
     with shown("reranking") as on_progress:
         outcome = perform(experiment, out, fresh=fresh, on_progress=on_progress)
-    _report(outcome, "BM25" if run_file is None else run_file.name)
+    _report(outcome, outcome.first_stage)
 
 
 def _report(outcome: Outcome, first: str) -> None:

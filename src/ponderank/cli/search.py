@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,7 +22,10 @@ from ponderank.cli.rerank import (
 
 
 def search(
-    collection: Annotated[Path, typer.Argument(help="A folder with corpus.jsonl (BEIR layout).")],
+    collection: Annotated[
+        str,
+        typer.Argument(help="A folder with corpus.jsonl (BEIR layout), or an id; `ponderank collections` lists them."),
+    ],
     query: Annotated[str, typer.Argument(help="What is searched for.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Candidates that BM25 gives.")] = 100,
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")] = 10,
@@ -43,12 +45,12 @@ def search(
     that folder cannot be written; it is built again when corpus.jsonl changes.
     """
     from ponderank.cli.output import is_table, reasons, show, show_cost
-    from ponderank.data.beir import Collection
+    from ponderank.data.collections import open_collection
     from ponderank.reranker import Reranker
     from ponderank.run import bm25
     from ponderank.types import Query
 
-    (found,) = bm25(Collection.open(collection)).search([Query("query", query)], k)
+    (found,) = bm25(open_collection(collection)).search([Query("query", query)], k)
     with Reranker(
         named(recipe, think),
         model=model,

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ponderank.data.facts import Facts, read_facts
 from ponderank.data.lines import records, text_field
 from ponderank.data.trec import Qrels, read_qrels
 from ponderank.errors import DataError
@@ -20,9 +21,10 @@ _TEXT = ("text", "contents")
 
 @dataclass(frozen=True)
 class Collection:
-    """A folder with a corpus, queries and judgements; everything is read when first asked for."""
+    """A folder with a corpus, queries and judgements; everything is read when first asked for. ``told`` stands in for its facts."""
 
     folder: Path
+    told: Facts | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> Collection:
@@ -110,6 +112,11 @@ class Collection:
                 path=self.qrels_path(split),
             )
         return [query for name, query in self.queries.items() if name in judged]
+
+    @cached_property
+    def facts(self) -> Facts:
+        """How it is to be used: as told, else from ``collection.json`` in its folder; the usual where there is none."""
+        return self.told or read_facts(self.folder)
 
     def fingerprint(self) -> str:
         """SHA-256 of the corpus file."""

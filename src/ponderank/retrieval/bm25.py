@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,14 @@ class BM25Index:
         engine.index(tokens, show_progress=False)
         return cls(engine, docs, settings)
 
-    def search(self, queries: Iterable[Query], k: int, *, drop_self: bool = False) -> list[Candidates]:
+    def search(
+        self, queries: Iterable[Query], k: int, *, drop_self: bool = False,
+        excluded: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[Candidates]:  # fmt: skip
         """The best ``k`` documents for each query, best first; fewer where fewer share a word with the query.
 
-        ``drop_self`` removes the document whose id is the query's, before the best ``k`` are taken (BEIR's ArguAna, Quora).
+        ``drop_self`` removes the document whose id is the query's (BEIR's ArguAna, Quora), ``excluded`` those that are named
+        for a query (BRIGHT); both before the best ``k`` are taken.
 
         Raises:
             ValueError: ``k`` is below 1.
@@ -84,14 +88,15 @@ class BM25Index:
             return []
         import numpy as np
 
-        depth = min(k + drop_self, len(self.docs))
+        barred = {q.id: {*(excluded or {}).get(q.id, ()), *([q.id] if drop_self else [])} for q in queries}
+        depth = min(k + max(map(len, barred.values())), len(self.docs))
         tokens = _tokens([query.text for query in queries], self.settings)
         found, scores = self.engine.retrieve(tokens, k=depth, show_progress=False)
         out = []
         for query, row, values in zip(queries, found, scores, strict=True):
             order = np.lexsort((row, -values))
             hits = [(self.docs[int(row[i])], float(values[i])) for i in order if values[i] > 0]
-            hits = [hit for hit in hits if not (drop_self and hit[0].id == query.id)][:k]
+            hits = [hit for hit in hits if hit[0].id not in barred[query.id]][:k]
             out.append(Candidates(query, tuple(doc for doc, _ in hits), tuple(score for _, score in hits)))
         return out
 

@@ -16,12 +16,15 @@ def candidates(
 ) -> Iterator[Candidates]:
     """The best ``k`` of each query in the run; a query that the run lacks has no candidates.
 
+    What the collection excludes for a query, and with ``drop_self`` the document with its id, goes before ``k`` are taken.
+
     Raises:
         DataError: the run names a document that the collection lacks.
     """
     run = read_run(path)
     for query in queries:
-        hits = [hit for hit in run.get(query.id, []) if not (drop_self and hit[0] == query.id)][:k]
+        barred = {*collection.facts.excluded.get(query.id, ()), *([query.id] if drop_self else [])}
+        hits = [hit for hit in run.get(query.id, []) if hit[0] not in barred][:k]
         for name, _ in hits:
             if name not in collection.docs:
                 raise DataError(
