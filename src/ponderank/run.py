@@ -8,10 +8,9 @@ The folder holds ``run.trec``, ``trace.jsonl``, ``metrics.json`` (where the coll
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +19,18 @@ from ponderank.contracts import Backend
 from ponderank.data.facts import FILE
 from ponderank.errors import DataError
 from ponderank.recipe import Recipe
+from ponderank.run_input import first_stage, opened, queries_of, split_of
 from ponderank.trace import write_trace
-from ponderank.types import Candidates, Query, Usage
+from ponderank.types import Candidates, Usage
 
 if TYPE_CHECKING:
     from ponderank.data.beir import Collection
     from ponderank.data.trec import Qrels
     from ponderank.engine import Progress
     from ponderank.reranker import Reranker
-    from ponderank.retrieval.bm25 import BM25Index
 
 _PARTIAL, _CACHE, _TIMES = "trace.partial.jsonl", "cache.sqlite", "timing.jsonl"
 _FILES = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json", "timing.json", _PARTIAL, _TIMES)
-_TOGETHER = 64
-"""Queries that the first stage is asked together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +100,16 @@ def perform(
         KeyboardInterrupt: interrupted; ``trace.partial.jsonl`` is whole up to the last finished query.
     """
     out, start = Path(out), time.perf_counter()
-    collection, experiment = _opened(experiment)
-    split = _split(collection, experiment)
-    queries = _queries(collection, split, experiment)
+    collection, experiment = opened(experiment)
+    split = split_of(collection, experiment)
+    queries = queries_of(collection, split, experiment)
     first: dict[str, list[str]] = {}
     out.mkdir(parents=True, exist_ok=True)
     if fresh:
         _forget(out)
     with reranker_for(experiment, backend=backend, cache=out / _CACHE, threads=threads) as reranker:
         _claim(out, _manifest(experiment, collection, split, reranker))
-        many = _noted(_first_stage(collection, queries, experiment), first)
+        many = _noted(first_stage(collection, queries, experiment), first)
         told = None if on_progress is None else lambda progress: on_progress(progress, len(queries))
         (out / _TIMES).unlink(missing_ok=True)
         traced = write_trace(reranker.rank_many(many, on_progress=told), len(queries), out / _PARTIAL, out / _TIMES)
@@ -139,103 +136,10 @@ def dry_run(experiment: Experiment, **given: Any) -> Usage:
     Raises:
         DataError: bad input, as in ``perform``.
     """
-    collection, experiment = _opened(experiment)
-    queries = _queries(collection, _split(collection, experiment), experiment)
+    collection, experiment = opened(experiment)
+    queries = queries_of(collection, split_of(collection, experiment), experiment)
     with reranker_for(experiment, **given) as reranker:
-        return reranker.dry_run(_first_stage(collection, queries, experiment))
-
-
-def _opened(experiment: Experiment) -> tuple[Collection, Experiment]:
-    """The collection, and the experiment with what the collection asks for where nothing was said."""
-    from ponderank.data.collections import open_collection
-
-    collection = open_collection(experiment.collection)
-    facts = collection.facts
-    wanted = experiment.first_stage or ("given" if facts.given else "bm25")
-    if wanted == "given" and experiment.run_file is None and not facts.given:
-        raise DataError(
-            "this collection gives no candidates; use --first-stage bm25, or --run FILE", path=collection.folder
-        )
-    given = wanted == "given" and experiment.run_file is None
-    return collection, replace(
-        experiment,
-        split=experiment.split or (facts.split if facts.split in collection.splits else None),
-        run_file=collection.path("first.trec") if given else experiment.run_file,
-        drop_self=experiment.drop_self or facts.drop_self,
-        measures=experiment.measures or facts.measures,
-    )
-
-
-def _split(collection: Collection, experiment: Experiment) -> str | None:
-    """The split to rank; whatever is wrong with the options is said here, before anything is done."""
-    if experiment.k < 1:
-        raise DataError(f"k is {experiment.k}; at least one candidate a query is needed")
-    splits = collection.splits
-    if experiment.split is not None:
-        collection.qrels_path(experiment.split)
-        split: str | None = experiment.split
-    elif "test" in splits or len(splits) <= 1:
-        split = "test" if "test" in splits else next(iter(splits), None)
-    else:
-        raise DataError(
-            f"there are the splits {', '.join(splits)}; choose one with --split", path=experiment.collection
-        )
-    if split is not None:
-        from ponderank.metrics.ranked import parse
-
-        parse(experiment.measures)
-    return split
-
-
-def _queries(collection: Collection, split: str | None, experiment: Experiment) -> list[Query]:
-    """The queries to rank: the run file's; else those that the split judges; else all."""
-    path = experiment.run_file
-    if path is None:
-        queries = list(collection.queries.values()) if split is None else collection.judged_queries(split)
-        return queries[: experiment.limit]
-    from ponderank.data.trec import read_run
-
-    names = list(read_run(path))
-    if split is not None and collection.facts.given and Path(path).parent == collection.folder:
-        names = [query.id for query in collection.judged_queries(split)]  # given for all splits together
-    unknown = [name for name in names if name not in collection.queries]
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} of its {len(names)} queries are not in queries.jsonl, the first is {unknown[0]!r}; "
-            "is it a run of another collection?", path=path,
-        )  # fmt: skip
-    if split is not None and collection.qrels(split).keys().isdisjoint(names):
-        choice = ", ".join(collection.splits)
-        raise DataError(
-            f"none of its {len(names)} queries is judged in split {split!r}; choose one of {choice}", path=path
-        )
-    return [collection.queries[name] for name in names[: experiment.limit]]
-
-
-def _first_stage(collection: Collection, queries: Sequence[Query], experiment: Experiment) -> Iterator[Candidates]:
-    if experiment.run_file is not None:
-        from ponderank.retrieval.runs import candidates
-
-        yield from candidates(collection, experiment.run_file, queries, experiment.k, drop_self=experiment.drop_self)
-        return
-    index = bm25(collection)
-    for start in range(0, len(queries), _TOGETHER):  # not all at once: a long run holds few candidates in memory
-        some = queries[start : start + _TOGETHER]
-        yield from index.search(some, experiment.k, drop_self=experiment.drop_self, excluded=collection.facts.excluded)
-
-
-def bm25(collection: Collection) -> BM25Index:
-    """The collection's BM25 index, built the first time.
-
-    It is kept in ``.ponderank`` in the collection's folder, or in the user's cache where that cannot be written.
-    """
-    from ponderank.retrieval.bm25 import BM25Index, default_index_folder
-
-    beside = collection.folder / ".ponderank"
-    home = beside if beside.is_dir() else collection.folder
-    # the mode too: root may write anywhere, but a folder without a write bit is meant to stay as it is
-    writable = os.access(home, os.W_OK) and bool(home.stat().st_mode & 0o222)
-    return BM25Index.open_or_build(collection, beside / "bm25" if writable else default_index_folder(collection))
+        return reranker.dry_run(first_stage(collection, queries, experiment))
 
 
 def _noted(many: Iterable[Candidates], first: dict[str, list[str]]) -> Iterator[Candidates]:

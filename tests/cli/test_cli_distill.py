@@ -50,23 +50,15 @@ def ponderank(tmp_path, *words, code=0):
     return done
 
 
+def collecting(pairs, teacher, traces):
+    return ["distill", "collect", pairs, "--engine", teacher.url, "--model", "r1", "--out", traces]
+
+
 def test_a_teacher_behind_a_server_makes_training_rows(tmp_path, collection, teacher):
     pairs, traces, rows = tmp_path / "pairs.jsonl", tmp_path / "traces", tmp_path / "rows"
     said = ponderank(tmp_path, "distill", "sample", "--collection", collection, "--out", pairs, "--count", 20, *PLAIN)
     assert "20 pairs" in said.stderr
-    asked = [
-        "distill",
-        "collect",
-        pairs,
-        "--engine",
-        teacher.url,
-        "--model",
-        "r1",
-        "--out",
-        traces,
-        "--temperature",
-        "0",
-    ]
+    asked = [*collecting(pairs, teacher, traces), "--temperature", "0"]
     counted = ponderank(tmp_path, *asked, "--dry-run", "--price", "1,2")
     assert "20 answers to ask for" in counted.stderr
     assert "at most 20,000 to write, cost 0.04" in counted.stderr
@@ -94,15 +86,7 @@ def test_a_teacher_that_is_gone_ends_in_one_line_and_keeps_what_it_said(tmp_path
     ponderank(tmp_path, "distill", "sample", "--collection", collection, "--out", pairs, "--count", 20, *PLAIN)
     ponderank(
         tmp_path,
-        "distill",
-        "collect",
-        pairs,
-        "--engine",
-        teacher.url,
-        "--model",
-        "r1",
-        "--out",
-        traces,
+        *collecting(pairs, teacher, traces),
         "--shard",
         "0/2",
     )

@@ -65,7 +65,7 @@ def sample(
     from ponderank.distill.sample import PRESETS, Sampling
     from ponderank.distill.sample import sample as drawn
     from ponderank.reranker import Reranker
-    from ponderank.run import bm25
+    from ponderank.run_input import bm25
 
     parts = _known(preset, PRESETS, "--preset")
     shares = _shares(share or [], [part.name for part in parts])

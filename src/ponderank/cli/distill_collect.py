@@ -14,6 +14,12 @@ from ponderank.cli.rerank import DryRun, EngineName, Model
 if TYPE_CHECKING:
     from ponderank.distill.collect import Prices, Tally
 
+Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")]
+PerMinute = Annotated[float | None, typer.Option("--per-minute", help="Requests a minute, at most.")]
+Price = Annotated[
+    str | None, typer.Option("--price", help="What a million tokens read and written cost.", metavar="READ,WRITTEN")
+]
+
 
 def collect(
     pairs: Annotated[Path, typer.Argument(help="The pairs (JSONL), as `distill sample` writes them.")],
@@ -36,11 +42,9 @@ def collect(
     samples: Annotated[int, typer.Option("--samples", min=1, help="Answers a pair.")] = 1,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The longest answer.")] = 1000,
     temperature: Annotated[float, typer.Option("--temperature", min=0)] = 0.3,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 64,
-    per_minute: Annotated[float | None, typer.Option("--per-minute", help="Requests a minute, at most.")] = None,
-    price: Annotated[
-        str | None, typer.Option("--price", help="What a million tokens read and written cost.", metavar="READ,WRITTEN")
-    ] = None,
+    concurrency: Concurrency = 64,
+    per_minute: PerMinute = None,
+    price: Price = None,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     dry_run: DryRun = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ponderank.cli.distill_collect import Concurrency, PerMinute, Price
 from ponderank.cli.rerank import DryRun, EngineName, Model
 
 if TYPE_CHECKING:
@@ -30,11 +31,9 @@ def rewrite(
     ] = 0.6,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The longest answer, thought included.")] = 512,
     temperature: Annotated[float, typer.Option("--temperature", min=0)] = 0.0,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 64,
-    per_minute: Annotated[float | None, typer.Option("--per-minute", help="Requests a minute, at most.")] = None,
-    price: Annotated[
-        str | None, typer.Option("--price", help="What a million tokens read and written cost.", metavar="READ,WRITTEN")
-    ] = None,
+    concurrency: Concurrency = 64,
+    per_minute: PerMinute = None,
+    price: Price = None,
     seed: Annotated[int, typer.Option("--seed")] = 0,
     dry_run: DryRun = False,
 ) -> None:

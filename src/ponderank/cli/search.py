@@ -47,7 +47,7 @@ def search(
     from ponderank.cli.output import is_table, reasons, show, show_cost
     from ponderank.data.collections import open_collection
     from ponderank.reranker import Reranker
-    from ponderank.run import bm25
+    from ponderank.run_input import bm25
     from ponderank.types import Query
 
     (found,) = bm25(open_collection(collection)).search([Query("query", query)], k)

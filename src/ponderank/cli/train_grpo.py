@@ -7,20 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised
+
 
 def grpo(
     collection: Annotated[
         Path, typer.Option("--collection", help="Judged queries in BEIR layout, to learn from.", metavar="FOLDER")
     ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="Where the model goes, with its training in OUT/training; the same command again goes on."
-        ),
-    ],
-    model: Annotated[
-        str, typer.Option("--model", help="The supervised model: a checkpoint's folder, or its name on the Hub.")
-    ],
+    out: Out,
+    model: Supervised,
     reward: Annotated[
         str | None,
         typer.Option(
@@ -42,18 +37,10 @@ def grpo(
         Path | None,
         typer.Option("--teacher", help="A TREC run with a score of every document, for erank.", metavar="RUN"),
     ] = None,
-    dev: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--dev", help="A collection in BEIR layout to judge checkpoints on; may be repeated.", metavar="FOLDER"
-        ),
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Learn all weights, without LoRA; for small models.")] = False,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE, replaces a setting of the preset.", metavar="KEY=VALUE"),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")] = False,
+    dev: Dev = None,
+    full: Full = False,
+    setting: Settings = None,
+    fresh: Fresh = False,
 ) -> None:
     """Reinforce a reasoner: reward what it says of passages by what is known of them (GRPO)."""
     from ponderank.cli.exits import say

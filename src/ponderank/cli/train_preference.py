@@ -7,37 +7,24 @@ from typing import Annotated
 
 import typer
 
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised
+
 
 def preference(
     pairs: Annotated[
         Path, typer.Option("--pairs", help="Preferences (JSONL), as distill preferences writes them.", metavar="FILE")
     ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="Where the model goes, with its training in OUT/training; the same command again goes on."
-        ),
-    ],
-    model: Annotated[
-        str, typer.Option("--model", help="The supervised model: a checkpoint's folder, or its name on the Hub.")
-    ],
+    out: Out,
+    model: Supervised,
     loss: Annotated[
         str | None,
         typer.Option("--loss", help="dpo, ipo, hinge, robust, sppo, apo-zero or irpo. [default: the preset's]"),
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="The settings: dpo, irpo or laptop.")] = "laptop",
-    dev: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--dev", help="A collection in BEIR layout to judge checkpoints on; may be repeated.", metavar="FOLDER"
-        ),
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Learn all weights, without LoRA; for small models.")] = False,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE, replaces a setting of the preset.", metavar="KEY=VALUE"),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")] = False,
+    dev: Dev = None,
+    full: Full = False,
+    setting: Settings = None,
+    fresh: Fresh = False,
 ) -> None:
     """Teach a reasoner which of its thoughts to prefer (DPO, IRPO)."""
     from ponderank.cli.exits import say

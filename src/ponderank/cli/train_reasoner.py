@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings
+
 
 def reasoner(
     rows: Annotated[
@@ -15,12 +17,7 @@ def reasoner(
             "--rows", help="Training rows: a JSONL file, or a folder with train.jsonl, as distill select writes it."
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", help="Where the model goes, with its training in OUT/training; the same command again goes on."
-        ),
-    ],
+    out: Out,
     base: Annotated[
         str | None,
         typer.Option("--base", help="A checkpoint's folder, or its name on the Hub. [default: the preset's]"),
@@ -28,18 +25,10 @@ def reasoner(
     preset: Annotated[
         str, typer.Option("--preset", help="The settings: rank1-0.5b … rank1-32b, or laptop.")
     ] = "laptop",
-    full: Annotated[bool, typer.Option("--full", help="Learn all weights, without LoRA; for small models.")] = False,
-    dev: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--dev", help="A collection in BEIR layout to judge checkpoints on; may be repeated.", metavar="FOLDER"
-        ),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE, replaces a setting of the preset.", metavar="KEY=VALUE"),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")] = False,
+    full: Full = False,
+    dev: Dev = None,
+    setting: Settings = None,
+    fresh: Fresh = False,
 ) -> None:
     """Fine-tune a language model to think about a passage and then to judge it."""
     from ponderank.cli.exits import say

@@ -19,11 +19,8 @@ def judged_share(qrels: Qrels, run: Run, k: int) -> float:
     >>> judged_share({"q": {"a": 0}}, {"q": [("a", 2.0), ("b", 1.0)]}, 2)
     0.5
     """
-    shares = []
-    for query, docs in qrels.items():
-        top = [doc for doc, _ in run.get(query, ())][:k]
-        shares.append(sum(doc in docs for doc in top) / len(top) if top else 0.0)
-    return sum(shares) / len(shares) if shares else 0.0
+    name = f"Judged@{k}"
+    return evaluate(qrels, {"run": run}, [name])["run"][name]
 
 
 def with_unjudged(qrels: Qrels, run: Run, k: int, grade: int) -> dict[str, dict[str, int]]:

@@ -1,0 +1,30 @@
+"""Options that the trainings of language models share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", help="Where the model goes, with its training in OUT/training; the same command again goes on."
+    ),
+]
+Supervised = Annotated[
+    str, typer.Option("--model", help="The supervised model: a checkpoint's folder, or its name on the Hub.")
+]
+Dev = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dev", help="A collection in BEIR layout to judge checkpoints on; may be repeated.", metavar="FOLDER"
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="Learn all weights, without LoRA; for small models.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="KEY=VALUE, replaces a setting of the preset.", metavar="KEY=VALUE"),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")]
