@@ -18,7 +18,7 @@ demo: $(BIN)/.core
 	@$(BIN)/python examples/demo.py
 
 test: $(BIN)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(BIN)/.dev
 	$(BIN)/ruff check .

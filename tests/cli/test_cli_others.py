@@ -1,7 +1,5 @@
 import json
-import statistics
 import subprocess
-import time
 
 import pytest
 from cli_world import command, environment
@@ -28,15 +26,6 @@ def test_every_command_has_help(ponderank, name):
     process = ponderank(name, "--help")
     assert process.returncode == 0, process.stderr
     assert "Usage:" in process.stdout
-
-
-def test_help_is_quick(tmp_path):
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run(command("--help"), capture_output=True, check=True, env=environment(tmp_path))
-        seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.6  # 0.2 s on an idle laptop core; the bar is wide because tests share theirs
 
 
 def test_help_loads_nothing_heavy(tmp_path):

@@ -61,7 +61,7 @@ def chain(tmp_path_factory, source):
     command += [str(word) for pair in small.items() for word in pair]
     environment = {**os.environ, "XDG_CACHE_HOME": str(out.parent / "cache"), "OMP_NUM_THREADS": "1"}
 
-    def run(seconds=500):
+    def run(seconds=900):
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds)
 
     done = run()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ponderank.cli.train_grpo import grpo
+from ponderank.cli.train_options import training
 from ponderank.cli.train_preference import preference
 from ponderank.cli.train_reasoner import reasoner
 
@@ -54,7 +55,8 @@ def cross_encoder(
     settings = read(named[0], tuple(setting or ()))
     out = out or Path("trained", named[0].stem)
     say(f"training in {out}")
-    model = train(settings, out, fresh=fresh)
+    with training(out):
+        model = train(settings, out, fresh=fresh)
     report = export_all(model, out, settings, int8=int8)
     typer.echo(json.dumps(report, indent=1))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised, training
 
 
 def grpo(
@@ -52,6 +52,7 @@ def grpo(
     replaced = {key: value for key, value in given.items() if value is not None} | ({"full": True} if full else {})
     config = chosen(preset, tuple(setting or ()), tuple(constant or ()), base=model, dev=tuple(dev or ()), **replaced)
     done = (out / "config.json").is_file() and not fresh
-    train(config, collection, out, split=split, teacher=teacher, fresh=fresh)
+    with training(out):
+        train(config, collection, out, split=split, teacher=teacher, fresh=fresh)
     say(f"{out} is finished already; --fresh starts over" if done else compared(out))
     print(f"ponderank rerank --recipe {config.recipe} --model {out}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -28,3 +31,14 @@ Settings = Annotated[
     typer.Option("--set", help="KEY=VALUE, replaces a setting of the preset.", metavar="KEY=VALUE"),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over in a folder that holds another training.")]
+
+
+@contextmanager
+def training(out: Path) -> Iterator[None]:
+    """Say how to go on when interrupted, and keep quiet about names that TRL and transformers still owe each other."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"the same command goes on from the last checkpoint in {out}") from stop

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, Supervised, training
 
 
 def preference(
@@ -35,7 +35,8 @@ def preference(
     replaced = ({"loss": loss} if loss else {}) | ({"full": True} if full else {})
     config = chosen(preset, tuple(setting or ()), base=model, dev=tuple(dev or ()), **replaced)
     done = (out / "config.json").is_file() and not fresh
-    train(config, pairs, out, fresh=fresh)
+    with training(out):
+        train(config, pairs, out, fresh=fresh)
     if done:
         say(f"{out} is finished already; --fresh starts over")
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings
+from ponderank.cli.train_options import Dev, Fresh, Full, Out, Settings, training
 
 
 def reasoner(
@@ -38,7 +38,8 @@ def reasoner(
     replaced = {"base": base} if base else {}
     config = chosen(preset, tuple(setting or ()), dev=tuple(dev or ()), **replaced, **({"full": True} if full else {}))
     done = (out / "config.json").is_file() and not fresh
-    train(config, rows, out, fresh=fresh)
+    with training(out):
+        train(config, rows, out, fresh=fresh)
     if done:
         say(f"{out} is finished already; --fresh starts over")
     else:
