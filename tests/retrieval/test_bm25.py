@@ -87,3 +87,10 @@ def _folder(path, *texts):
         "".join(f'{{"_id": "d{i}", "text": "{text}"}}\n' for i, text in enumerate(texts))
     )
     return path
+
+
+@pytest.mark.parametrize(("shortest", "best"), [(1, "c"), (2, "d")])
+def test_words_of_one_letter_count_if_asked_for(shortest, best):
+    docs = [Doc("d", "vitamin D"), Doc("c", "vitamin C")]
+    found = BM25Index.build(docs, shortest=shortest).search([Query("q", "vitamin C")], k=1)
+    assert found[0].docs[0].id == best

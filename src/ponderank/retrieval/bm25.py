@@ -21,12 +21,16 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """BM25's constants and the words' treatment: a Snowball stemmer's language and a stop-word list, or None."""
+    """BM25's constants and the words' treatment: a Snowball stemmer's language and a stop-word list, or None.
+
+    ``shortest`` is the least number of characters of a word. Lucene (Anserini, Pyserini) has ``stemmer="porter"`` and 1.
+    """
 
     k1: float = 0.9
     b: float = 0.4
     stemmer: str | None = "english"
     stopwords: str | None = "en"
+    shortest: int = 2
 
 
 class BM25Index:
@@ -51,6 +55,7 @@ class BM25Index:
         b: float = 0.4,
         stemmer: str | None = "english",
         stopwords: str | None = "en",
+        shortest: int = 2,
     ) -> BM25Index:
         """Index title and text of the documents.
 
@@ -59,7 +64,7 @@ class BM25Index:
         """
         import bm25s
 
-        settings, docs = Settings(k1, b, stemmer, stopwords), list(docs)
+        settings, docs = Settings(k1, b, stemmer, stopwords, shortest), list(docs)
         if not docs:
             raise DataError("nothing to index: the corpus is empty")
         tokens = _tokens([doc.full_text for doc in docs], settings)
@@ -205,4 +210,7 @@ def _tokens(texts: list[str], settings: Settings) -> Any:
 
         stemmer = Stemmer.Stemmer(settings.stemmer)
     texts = [text if text.isascii() else text.encode("utf-8", "replace").decode() for text in texts]
-    return bm25s.tokenize(texts, stopwords=settings.stopwords, stemmer=stemmer, show_progress=False)
+    words = rf"(?u)\b\w{{{settings.shortest},}}\b"
+    return bm25s.tokenize(
+        texts, stopwords=settings.stopwords, stemmer=stemmer, token_pattern=words, show_progress=False
+    )
