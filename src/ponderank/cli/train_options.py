@@ -22,7 +22,7 @@ Supervised = Annotated[
 Dev = Annotated[
     list[str] | None,
     typer.Option(
-        "--dev", help="A collection in BEIR layout to judge checkpoints on; may be repeated.", metavar="FOLDER"
+        "--dev", help="A collection, a folder or an id, to judge checkpoints on; may be repeated.", metavar="COLLECTION"
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="Learn all weights, without LoRA; for small models.")]

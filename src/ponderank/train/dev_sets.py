@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ponderank.data.beir import Collection
+from ponderank.data.collections import open_collection
 from ponderank.errors import DataError
 from ponderank.metrics.paired import paired_accuracy
 from ponderank.metrics.ranked import Qrels, evaluate
@@ -40,18 +40,19 @@ class JudgedSet:
 
 
 def opened(folder: str, queries: int, depth: int) -> JudgedSet:
-    """``queries`` of a collection in BEIR layout, with ``depth`` candidates each from its ``first.trec``, or BM25's.
+    """``queries`` of a collection (a folder in BEIR layout, or an id), ``depth`` candidates each from its ``first.trec``, or BM25's.
 
-    The split is ``dev``, else ``test``, else the only one. Queries are drawn from those that have a relevant document; of a set
-    in NevIR's shape whole pairs are drawn.
+    The split is ``dev``, else the collection's own, ``test`` or the only one. Excluded documents (BRIGHT) are no candidates. Queries
+    are drawn from those that have a relevant document; of a set in NevIR's shape whole pairs are drawn.
 
     Raises:
         DataError: a folder without such a split, or without a judged query.
     """
-    path = resolve(folder)
-    collection = Collection.open(path)
-    splits = collection.splits
-    split = next((name for name in ("dev", "test") if name in splits), splits[0] if len(splits) == 1 else "")
+    collection = open_collection(resolve(folder) if folder.startswith("python:") else folder)
+    path, facts, splits = collection.folder, collection.facts, collection.splits
+    split = next(
+        (name for name in ("dev", facts.split, "test") if name in splits), splits[0] if len(splits) == 1 else ""
+    )
     if not split:
         have = ", ".join(splits) or "none"
         raise DataError(f"expected a split named dev or test, or only one; this collection has {have}", path=path)
@@ -59,9 +60,10 @@ def opened(folder: str, queries: int, depth: int) -> JudgedSet:
     judged = [q for q in collection.judged_queries(split) if any(grade > 0 for grade in qrels[q.id].values())]
     first = next((p for p in (path / "first.trec", path / "first.trec.gz") if p.is_file()), None)
     if first is not None:
-        found = list(candidates(collection, first, judged, depth))
+        found = list(candidates(collection, first, judged, depth, drop_self=facts.drop_self))
     else:
-        found = BM25Index.build(collection.corpus()).search(judged, depth)
+        index = BM25Index.build(collection.corpus())
+        found = index.search(judged, depth, drop_self=facts.drop_self, excluded=facts.excluded)
     found = [one for one in found if one.docs]
     if not found:
         raise DataError(f"no query of the split {split!r} has a relevant document and candidates", path=path)

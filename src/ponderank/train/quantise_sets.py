@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ponderank.data.collections import SCHEMES
 from ponderank.data.lines import records
 from ponderank.errors import DataError
 from ponderank.formats.rank1 import END, HEAD
@@ -140,7 +141,7 @@ def recorded_dev(model: Path) -> list[str]:
 
 def _is_here(folder: str) -> bool:
     try:
-        return resolve(folder).is_dir()
+        return folder.partition(":")[0] in SCHEMES or resolve(folder).is_dir()
     except DataError:  # it has moved since
         return False
 
