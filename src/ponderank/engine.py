@@ -71,7 +71,8 @@ class Engine:
 
     ``query_tokens`` is the most that models may write for a query. What is left of it is divided evenly among the
     judgements that its plan asks for together, so that what each gets does not depend on which is done first.
-    ``on_written`` is told what models write as they write it, if the backend can.
+    ``on_written`` is told what models write as they write it, if the backend can. ``calibrated`` is given each judgement
+    and its level, and returns it as it is told of: the strategy sees it as it was, so that no order changes.
 
     After an error nothing of it goes on: ``close`` it.
 
@@ -82,10 +83,11 @@ class Engine:
     def __init__(
         self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None,
         on_written: Callable[[Written], None] | None = None, query_tokens: int | None = None,
+        calibrated: Callable[[Judgement, int], Judgement] | None = None,
     ) -> None:  # fmt: skip
         check(recipe, backend)
         self.recipe, self.backend, self.on_progress = recipe, backend, on_progress
-        self.on_written, self.query_tokens = on_written, query_tokens
+        self.on_written, self.query_tokens, self.calibrated = on_written, query_tokens, calibrated
         self.pending = 0
         self._ready: deque[tuple[Any, Any]] = deque()  # (a suspended generator, what it is sent)
         self._tickets: dict[int, tuple[_Dialogue, int]] = {}
@@ -235,8 +237,12 @@ class Engine:
         query.answers[holder.slot] = judgement
         if len(query.answers) == len(query.asks):
             answers = [query.answers[i] for i in range(len(query.asks))]
-            query.trace += [Step(ask.group, j, ask.level) for ask, j in zip(query.asks, answers, strict=True)]
+            query.trace += [self._told(ask, judgement) for ask, judgement in zip(query.asks, answers, strict=True)]
             self._ready.append((query, answers))
+
+    def _told(self, ask: Ask, judgement: Judgement) -> Step:
+        told = self.calibrated(judgement, ask.level) if self.calibrated else judgement
+        return Step(ask.group, told, ask.level)
 
 
 def ranked(candidates: Candidates, scores: Sequence[float], trace: Sequence[Step]) -> Ranking:

@@ -12,13 +12,15 @@ from typing import Any
 
 from ponderank.backends.adapters import Shared
 from ponderank.background import Background
+from ponderank.calibration import Calibration, calibrations
 from ponderank.contracts import Backend
 from ponderank.engine import Engine, Progress, Written
 from ponderank.engines import load
 from ponderank.errors import BackendError, DataError, RecipeError
 from ponderank.recipe import Recipe, check, thinking
 from ponderank.recipes import find
-from ponderank.types import Candidates, Classify, Doc, Group, Query, Ranking, Step, Usage
+from ponderank.threshold import at_least, checked
+from ponderank.types import Candidates, Classify, Doc, Group, Judgement, Query, Ranking, Step, Usage
 
 TextLike = str | Mapping[str, Any] | Doc
 QueryLike = str | Mapping[str, Any] | Query
@@ -38,11 +40,13 @@ class Reranker:
         think: False asks a recipe that thinks for its verdicts at once; True is the recipe's own way.
         think_tokens: the longest thought, in place of the recipe's.
         query_tokens: the most that may be written for a query, divided among its documents.
+        calibration: a calibration or a file of them (``ponderank calibrate``), which ``probs`` go through; by default what
+            stands beside the model for this format; ``"none"`` leaves them as the format gives them.
         options: for the backend, by name (``slots=8``, ``dtype="bfloat16"``, ``concurrency=16`` …).
 
     Raises:
-        RecipeError: no such recipe, or it does not fit the backend.
-        DataError: the model folder cannot be loaded.
+        RecipeError: no such recipe, or it does not fit the backend, or the calibration belongs to another model or format.
+        DataError: the model folder cannot be loaded, or the calibration's file.
 
     >>> with Reranker() as reranker:
     ...     reranker.rank("who wrote Hamlet?", ["Paris is in France.", "Shakespeare wrote Hamlet."]).docs[0].text
@@ -61,6 +65,7 @@ class Reranker:
         think: bool = True,
         think_tokens: int | None = None,
         query_tokens: int | None = None,
+        calibration: Calibration | str | Path | None = None,
         **options: Any,
     ) -> None:
         self.recipe = thinking(find(recipe) if isinstance(recipe, str) else recipe, think=think, tokens=think_tokens)
@@ -69,12 +74,15 @@ class Reranker:
         if query_tokens is not None and query_tokens < 0:
             raise RecipeError(f"query_tokens is {query_tokens}; give 0 or more")
         self.query_tokens = query_tokens
+        if calibration is None and backend is not None:
+            calibration = "none"  # what stands beside the recipe's model is not about the backend that was given
         self.backend = backend or load(self.recipe, engine, threads=threads, **options)
         if cache is not None:
             from ponderank.backends.cache import Cached
 
             self.backend = Cached(self.backend, cache)
         check(self.recipe, self.backend)  # here, not at the first query
+        self.calibrations = calibrations(self.recipe, self.backend, calibration)
         self._shared = Shared(self.backend)
         self._background = Background(self._engine)
         self._closed = False
@@ -85,20 +93,26 @@ class Reranker:
         return self.backend.fingerprint
 
     def rank(
-        self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, explain: bool = False,
-        deadline: float | None = None, on_written: Callable[[Written], None] | None = None,
+        self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, min_prob: float | None = None,
+        explain: bool = False, deadline: float | None = None, on_written: Callable[[Written], None] | None = None,
     ) -> Ranking:  # fmt: skip
         """Rank ``docs`` for ``query``, best first.
 
-        A text without an id gets its position as id. ``top_k`` cuts the result; ``explain`` adds evidence to what is left.
+        A text without an id gets its position as id. ``min_prob`` leaves out documents whose probability of relevance is
+        below, or unknown; ``top_k`` cuts what then is there; ``explain`` adds evidence to what is left.
         After ``deadline`` seconds a ranking is returned whatever is missing: thoughts are cut short and their verdicts
         forced (flaw ``incomplete``); what has no verdict then is last, in the order given (flaw ``late``). ``on_written`` is
         told what the model writes as it writes it.
 
         Raises:
             DataError: a mapping without text, or two documents with one explicit id.
+            RecipeError: ``min_prob`` with a recipe that gives no probability.
         """
+        if min_prob is not None:
+            checked(min_prob, None if self.calibrations else self.recipe)
         (ranking,) = self.rank_many([candidates(query, docs)], deadline=deadline, on_written=on_written)
+        if min_prob is not None:
+            ranking = at_least(ranking, min_prob)
         if top_k is not None:
             ranking = ranking.top(top_k)
         return self.explain(ranking, len(ranking)) if explain else ranking
@@ -135,7 +149,12 @@ class Reranker:
             on_progress=on_progress,
             on_written=on_written,
             query_tokens=self.query_tokens,
+            calibrated=self._calibrated if self.calibrations and recipe is None else None,
         )
+
+    def _calibrated(self, judgement: Judgement, level: int) -> Judgement:
+        found = self.calibrations.get(level)
+        return replace(judgement, probs=None if found is None else found.probs(judgement.scores))
 
     def dry_run(self, many: Iterable[Candidates]) -> Usage:
         """Count the calls and prompt tokens that ranking would take, and at most how many tokens it would write; asks nothing.

@@ -24,6 +24,7 @@ from ponderank.trace import write_trace
 from ponderank.types import Candidates, Usage
 
 if TYPE_CHECKING:
+    from ponderank.calibration import Calibration
     from ponderank.data.beir import Collection
     from ponderank.data.trec import Qrels
     from ponderank.engine import Progress
@@ -50,6 +51,7 @@ class Experiment:
             done anyway where the collection asks for it.
         measures: what ``metrics.json`` holds, in ir-measures' words; none are the collection's own.
         first_stage: ``"bm25"`` retrieves also where candidates are given.
+        calibration: what probabilities go through, as in ``Reranker``.
     """
 
     collection: str | Path
@@ -66,6 +68,7 @@ class Experiment:
     drop_self: bool = False
     measures: tuple[str, ...] = ()
     first_stage: str | None = None
+    calibration: Calibration | str | Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def reranker_for(experiment: Experiment, **given: Any) -> Reranker:
     from ponderank.reranker import Reranker
 
     names = ("model", "engine", "think", "think_tokens", "query_tokens")
+    if experiment.calibration is not None:
+        given["calibration"] = experiment.calibration
     return Reranker(experiment.recipe, **{name: getattr(experiment, name) for name in names}, **given)
 
 
@@ -159,7 +164,7 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
         files["qrels"] = collection.qrels_path(split)
     if (collection.folder / FILE).is_file():
         files["facts"] = collection.folder / FILE
-    recipe = reranker.recipe.to_dict()
+    recipe, maps = reranker.recipe.to_dict(), reranker.calibrations
     model = recipe.pop("model")
     first: dict[str, Any] = {"kind": "bm25"}
     if experiment.run_file is not None:
@@ -172,6 +177,7 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
         "versions": manifests.versions(),
         "recipe": recipe,
         "model": {"path": model, "fingerprint": reranker.fingerprint},
+        **({"calibration": {str(level): one.map for level, one in maps.items()}} if maps else {}),
         "collection": {
             "path": str(experiment.collection),
             **{name: manifests.file_hash(path) for name, path in files.items()},

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ponderank.cli.output import Form
+
+if TYPE_CHECKING:
+    from ponderank.reranker import Reranker
+    from ponderank.types import Ranking
 
 RecipeName = Annotated[
     str | None, typer.Option("--recipe", help="A recipe's name; `ponderank recipes` lists them. [default: default]")
@@ -46,6 +50,24 @@ QueryTokens = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the sentences that carry each score.")]
 TopK = Annotated[int | None, typer.Option("--top-k", min=1, help="Print the best K only.", metavar="K")]
+MinProb = Annotated[
+    float | None,
+    typer.Option(
+        "--min-prob",
+        min=0,
+        max=1,
+        help="Leave out what is less likely to be relevant, or has no probability.",
+        metavar="P",
+    ),
+]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        help="A file of ponderank calibrate that prob goes through, or none. [default: what stands beside the model]",
+        metavar="FILE",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count calls and prompt tokens; ask nothing.")]
 Cache = Annotated[
     Path | None,
@@ -67,6 +89,8 @@ def rerank(
     model: Model = None,
     engine: EngineName = None,
     top_k: TopK = None,
+    min_prob: MinProb = None,
+    calibration: Calibration = None,
     explain: Explain = False,
     think: Think = None,
     think_tokens: ThinkTokens = None,
@@ -108,18 +132,51 @@ def rerank(
         think=think is not False,
         think_tokens=think_tokens,
         query_tokens=query_tokens,
+        calibration=calibration,
         **options,
     ) as reranker:
+        reach(reranker, min_prob)
         if dry_run:
             show_cost(reranker.dry_run([candidates(query, found)]), form)
             return
         with watching([doc.id for doc in found], shown=watch) as on_written:
-            ranking = reranker.rank(
-                query, found, top_k=top_k, explain=explain, deadline=deadline, on_written=on_written
-            )
+            ranking = reranker.rank(query, found, deadline=deadline, on_written=on_written)
+        ranking = best(ranking, top_k, min_prob)
+        ranking = reranker.explain(ranking, len(ranking)) if explain else ranking
         show(ranking, form)
         if explain and is_table(form):
             reasons(ranking)
+
+
+def reach(reranker: Reranker, min_prob: float | None) -> None:
+    """Refuse ``--min-prob`` before anything is asked, where it is known that the recipe gives no probability."""
+    if min_prob is not None:
+        from ponderank.threshold import checked
+
+        checked(min_prob, None if reranker.calibrations else reranker.recipe)
+
+
+def best(ranking: Ranking, top_k: int | None, min_prob: float | None) -> Ranking:
+    """What reaches ``min_prob``, and of that the best ``top_k``; how many did not reach it, and why, is said on stderr."""
+    if min_prob is not None:
+        from ponderank.cli.exits import say
+        from ponderank.threshold import at_least, left_out
+
+        kept = at_least(ranking, min_prob)
+        lost = left_out(ranking, min_prob)
+        below = lost.pop("below", 0)
+        without = f", {sum(lost.values())} without a probability ({_listed(lost)})" if lost else ""
+        if below or lost:
+            say(
+                f"--min-prob {min_prob:g} left out {len(ranking) - len(kept)} of {len(ranking)}: {below} below{without}"
+            )
+        ranking = kept
+    return ranking if top_k is None else ranking.top(top_k)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    named_ones = [f"{count} {name}" for name, count in sorted(counts.items()) if name != "no probability"]
+    return ", ".join(named_ones) or "none was given"
 
 
 def named(recipe: str | None, think: bool | None) -> str:

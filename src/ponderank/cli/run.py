@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ponderank.cli.output import Form
-from ponderank.cli.rerank import DryRun, EngineName, Model, QueryTokens, RecipeName, Think, ThinkTokens, named
+from ponderank.cli.rerank import (
+    Calibration, DryRun, EngineName, Model, QueryTokens, RecipeName, Think, ThinkTokens, named,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from ponderank.run import Outcome
@@ -55,6 +57,7 @@ def run(
     think: Think = None,
     think_tokens: ThinkTokens = None,
     query_tokens: QueryTokens = None,
+    calibration: Calibration = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first so many queries.", metavar="N")
     ] = None,
@@ -96,6 +99,7 @@ def run(
         think=think is not False,
         think_tokens=think_tokens,
         query_tokens=query_tokens,
+        calibration=calibration,
         limit=limit,
         drop_self=drop_self,
         measures=tuple(measures or ()),

@@ -9,15 +9,19 @@ import typer
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
     Cache,
+    Calibration,
     DryRun,
     EngineName,
     Explain,
     Format,
+    MinProb,
     Model,
     RecipeName,
     Think,
     ThinkTokens,
+    best,
     named,
+    reach,
 )
 
 
@@ -34,6 +38,8 @@ def search(
     engine: EngineName = None,
     think: Think = None,
     think_tokens: ThinkTokens = None,
+    min_prob: MinProb = None,
+    calibration: Calibration = None,
     explain: Explain = False,
     dry_run: DryRun = False,
     cache: Cache = None,
@@ -58,13 +64,15 @@ def search(
         cache=cache,
         think=think is not False,
         think_tokens=think_tokens,
+        calibration=calibration,
     ) as reranker:
+        reach(reranker, min_prob)
         if dry_run:
             show_cost(reranker.dry_run([found]), form)
             return
         (ranking,) = reranker.rank_many([found])
-        best = ranking.top(top_k)
-        best = reranker.explain(best, len(best)) if explain else best
-        show(best, form)
+        ranking = best(ranking, top_k, min_prob)
+        ranking = reranker.explain(ranking, len(ranking)) if explain else ranking
+        show(ranking, form)
         if explain and is_table(form):
-            reasons(best)
+            reasons(ranking)

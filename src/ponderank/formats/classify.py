@@ -16,12 +16,11 @@ from ponderank.types import Call, Classify, Doc, Flaw, Judgement, Query, Reply, 
 class CrossEncoder:
     """Score a pair by a classifier's head.
 
-    One logit is the score itself, ``prob`` its sigmoid. Two logits (monoBERT) score as ``log P(relevant)``, the log-softmax
+    One logit is the score itself, ``prob`` its sigmoid, unless the model has a calibration (``ponderank.calibration``). Two logits (monoBERT) score as ``log P(relevant)``, the log-softmax
     of the second, in double precision; ``prob`` is its exponential.
 
     ``passages`` splits texts longer than a passage and combines the passages' scores, each read behind the title; a text
-    within one passage is one call either way. The best passages are the evidence. ``slope`` and ``intercept`` calibrate
-    ``prob`` of a one-logit head: ``sigmoid(slope * score + intercept)``.
+    within one passage is one call either way. The best passages are the evidence.
 
     Source: monoBERT (arXiv 1901.04085), scoring as pygaggle's ``MonoBERT``. Differs: instruction appended to the query
     after one space, as Rank1 and mteb join them; only the document is shortened (see ``backends.pairs``).
@@ -33,8 +32,6 @@ class CrossEncoder:
     """
 
     passages: Passages | None = None
-    slope: float = 1.0
-    intercept: float = 0.0
     level: int = 0
 
     widest = 1
@@ -56,7 +53,7 @@ class CrossEncoder:
         score = self.passages.combine(scores) if self.passages else scores[0]
         flaw: Flaw | None = "truncated" if any(reply.finish == "truncated" for reply in replies) else None
         two = len(replies[0].scores) == 2
-        prob = math.exp(min(score, 0.0)) if two else sigmoid(self.slope * score + self.intercept)
+        prob = math.exp(min(score, 0.0)) if two else sigmoid(score)
         return Judgement((score,), (prob,), evidence=_best(spans, scores) if len(spans) > 1 else (), flaw=flaw)
 
 

@@ -11,9 +11,7 @@ from ponderank.strategies.pointwise import Pointwise
 _LONG = Passages(length=160, stride=120)
 _MONOBERT = "monoBERT, arXiv 1901.04085"
 _LATE = "late interaction, arXiv 2004.12832"
-# prob: fitted on judged pairs of three development sets, scores of a sister model with the same deviation, and moved to
-# one relevant text in seven (LOG.md)
-_EMBEDDED = CrossEncoder(_LONG, slope=0.234, intercept=-8.1)
+_EMBEDDED = CrossEncoder(_LONG)  # its prob: calibration.json in the model's folder
 
 RECIPES = (
     Recipe("default", "embedded", _EMBEDDED, Pointwise(prior_weight=0.2), _LATE,

@@ -1,0 +1,1 @@
+"""Fit calibrations on judged pairs; ``ponderank.calibration`` applies them."""
