@@ -1,7 +1,7 @@
 """The whole way from a collection to a reasoner, and what each part of it is worth, in one command.
 
     pip install 'ponderank[train,http]' fastapi uvicorn
-    python examples/chain/run.py --source SQUAD --source MEDQUAD --out chain       # an hour and a half on 2 cores
+    python examples/chain/run.py --source SQUAD --source MEDQUAD --out chain       # two hours on 2 cores
     python examples/chain/run.py --source SQUAD --out chain --kill-teacher 2000    # the teacher dies and comes back
 
 ``--source`` is a folder in BEIR layout with annotations (see ``collection.py``). The steps are the commands of ``docs/distill.md``, and
@@ -207,8 +207,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=6000, help="of each source, to sample from")
     parser.add_argument("--held-out", type=int, default=100, help="questions of each source for dev, and for test")
     parser.add_argument("--pairs", type=int, default=24_000, help="what the teacher is asked about")
-    parser.add_argument("--steps", type=int, default=800, help="of each fine-tuning, 16 rows a step")
-    parser.add_argument("--base-steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=3000, help="of each fine-tuning, 16 rows a step")
+    parser.add_argument("--base-steps", type=int, default=500)
     parser.add_argument("-k", type=int, default=10, dest="depth", help="candidates a question, for dev and test")
     parser.add_argument("--errors", type=float, default=0.2, help="share of careless answers")
     parser.add_argument(
