@@ -1,0 +1,1 @@
+"""How steady a recipe is: under other orders, other words of the same question, other collections, and hostile documents."""
