@@ -34,6 +34,7 @@ from typing import Any
 
 from base import make_base
 from collection import prepare
+
 from report import write_report
 
 HERE = Path(__file__).parent

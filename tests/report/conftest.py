@@ -1,4 +1,5 @@
 import pytest
+
 from report_world import letters, write_collection, write_folder
 
 

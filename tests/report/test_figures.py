@@ -1,13 +1,13 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from report_world import HOSTILE
 
 from ponderank.report.axes import apart, linear, logarithmic
 from ponderank.report.bump import bump
 from ponderank.report.content import Line
 from ponderank.report.figures import BARS, Point, Span, cost_plot, delta_bars, front, span_plot
 from ponderank.report.labels import Box, around, placed
+from report_world import HOSTILE
 
 POINTS = [
     Point("cheap", 1.0, 0.30, 1),

@@ -1,5 +1,4 @@
 import pytest
-from report_world import letters, write_collection, write_folder
 
 from ponderank.data.trec import read_qrels, read_run
 from ponderank.errors import DataError
@@ -10,6 +9,7 @@ from ponderank.report import picks
 from ponderank.report.gather import Wanted, gather
 from ponderank.report.holes import bounds
 from ponderank.report.sources import read_sources, tasks
+from report_world import letters, write_collection, write_folder
 
 
 def report_on(paths, **wanted):

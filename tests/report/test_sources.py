@@ -3,11 +3,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_world import letters, write_collection, write_folder
 
 from ponderank.data.trec import read_run, write_run
 from ponderank.errors import DataError
 from ponderank.report.sources import Source, read_sources, tasks, with_first_stages
+from report_world import letters, write_collection, write_folder
 
 
 def names(task):

@@ -10,7 +10,15 @@ import typer
 
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
-    Calibration, DryRun, EngineName, Model, QueryTokens, RecipeName, Think, ThinkTokens, named,
+    Calibration,
+    DryRun,
+    EngineName,
+    Model,
+    QueryTokens,
+    RecipeName,
+    Think,
+    ThinkTokens,
+    named,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from ponderank.types import Call, Classify, Doc, Flaw, Judgement, Query, Reply, 
 class CrossEncoder:
     """Score a pair by a classifier's head.
 
-    One logit is the score itself, ``prob`` its sigmoid, unless the model has a calibration (``ponderank.calibration``). Two logits (monoBERT) score as ``log P(relevant)``, the log-softmax
-    of the second, in double precision; ``prob`` is its exponential.
+    One logit is the score itself, ``prob`` its sigmoid. Two logits (monoBERT) score as ``log P(relevant)``, the log-softmax
+    of the second, in double precision; ``prob`` is its exponential. A model's calibration (``ponderank.calibration``) takes
+    the place of both.
 
     ``passages`` splits texts longer than a passage and combines the passages' scores, each read behind the title; a text
     within one passage is one call either way. The best passages are the evidence.

@@ -52,6 +52,7 @@ def _losses(axes: Any, told: Mapping[str, Any], measure: str) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"change of {measure}, with its 95 % interval")
     axes.set_title("queries said otherwise; right: queries that lose > 0.1", fontsize=10)
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="x", alpha=0.3)
 
 
