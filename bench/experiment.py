@@ -22,7 +22,7 @@ from ponderank.formats.classify import CrossEncoder
 from ponderank.recipe import Recipe
 from ponderank.run import Experiment, perform
 from ponderank.strategies.pointwise import Pointwise
-from ponderank.types import Call, Classify, Reply
+from ponderank.types import Call, Classify, Reply, Usage
 
 
 def ponderank(*words: object) -> None:
@@ -48,7 +48,8 @@ class BiEncoder:
         if new:
             vectors = self.model.encode(new, normalize_embeddings=True, show_progress_bar=False)
             self.known |= dict(zip(new, vectors, strict=True))
-        return [Reply(scores=(20 * float(self.known[query] @ self.known[text]),)) for query, text in pairs]
+        scores = [20 * float(self.known[query] @ self.known[text]) for query, text in pairs]
+        return [Reply(scores=(score,), usage=Usage(calls=1)) for score in scores]
 
 
 def bi_encoder(base: Path, experiment: Experiment, out: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 import signal
 
 import pytest
@@ -8,6 +9,19 @@ def interruptible():
     """Have Ctrl-C arrive, also where the tests run in a shell's background, which ignores it for all its children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, the machine's own, with Playwright's driver."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, to drive a browser")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with sync_api.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=240_000)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

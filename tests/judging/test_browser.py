@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -17,21 +16,10 @@ from ponderank.judging.pool import read_pool
 from ponderank.judging.store import Store
 
 pytest.importorskip("fastapi", reason="needs the extra [serve]")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, to drive a browser")
+pytest.importorskip("playwright.sync_api", reason="needs playwright, to drive a browser")
 
 pytestmark = pytest.mark.slow
 PATIENCE_MS = 240_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with sync_api.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=PATIENCE_MS)
-        yield launched
-        launched.close()
 
 
 class Window:

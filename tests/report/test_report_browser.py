@@ -1,7 +1,5 @@
 """The page in headless Chromium: Debian's, with Playwright's driver (`pip install playwright`)."""
 
-import shutil
-
 import pytest
 
 from ponderank.report.gather import Wanted, gather
@@ -9,21 +7,10 @@ from ponderank.report.html import page
 from ponderank.report.sources import read_sources, tasks
 from report_world import HOSTILE, letters, write_folder, write_hostile
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, to drive a browser")
+pytest.importorskip("playwright.sync_api", reason="needs playwright, to drive a browser")
 
 pytestmark = pytest.mark.slow
 PATIENCE_MS = 240_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with sync_api.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=PATIENCE_MS)
-        yield launched
-        launched.close()
 
 
 class Window:

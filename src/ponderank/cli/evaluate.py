@@ -169,16 +169,9 @@ def _scored(
 def _compared(
     values: dict[str, Values], base: str, test: Any, correction: Any, alpha: float, seed: int
 ) -> dict[str, dict[str, Comparison]]:
-    from ponderank.metrics.compare import against
+    from ponderank.metrics.compare import by_measure
 
-    out = {}
-    for measure, baseline in values[base].items():
-        others = {name: found[measure] for name, found in values.items() if name != base}
-        shared = {query for query in baseline if all(query in found for found in others.values())}
-        kept = {name: {q: v for q, v in found.items() if q in shared} for name, found in others.items()}
-        first = {query: value for query, value in baseline.items() if query in shared}
-        out[measure] = against(first, kept, test=test, correction=correction, confidence=1 - alpha, seed=seed)
-    return out
+    return by_measure(values, base, test=test, correction=correction, confidence=1 - alpha, seed=seed)
 
 
 def _say_missing(name: str, done: Handling) -> None:

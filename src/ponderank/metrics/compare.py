@@ -219,3 +219,23 @@ def against(
     ps = [one.t_p if test == "t" else one.randomisation_p for one in found.values()]
     adjusted = holm(ps) if correction == "holm" else ps
     return {name: replace(one, adjusted_p=p) for (name, one), p in zip(found.items(), adjusted, strict=True)}
+
+
+def by_measure(
+    values: Mapping[str, Mapping[str, Mapping[str, float]]], baseline: str, **options: Any
+) -> dict[str, dict[str, Comparison]]:
+    """By measure, each other system against the one called ``baseline``; ``values`` are system → measure → query → value.
+
+    Of a measure those queries count for which every system has a value. ``options`` are those of ``against``.
+
+    >>> found = by_measure({"x": {"RR": {"a": 0.0, "b": 0.0}}, "y": {"RR": {"a": 1.0}}}, "x")
+    >>> found["RR"]["y"].difference, found["RR"]["y"].n
+    (1.0, 1)
+    """
+    out = {}
+    for measure, first in values[baseline].items():
+        others = {name: found[measure] for name, found in values.items() if name != baseline}
+        shared = {query for query in first if all(query in found for found in others.values())}
+        kept = {name: {q: v for q, v in found.items() if q in shared} for name, found in others.items()}
+        out[measure] = against({q: v for q, v in first.items() if q in shared}, kept, **options)
+    return out

@@ -9,7 +9,7 @@ from pathlib import Path
 from ponderank.errors import DataError
 from ponderank.judging.compare import judged_share
 from ponderank.metrics import handling, ranked
-from ponderank.metrics.compare import Comparison, Correction, Test, against
+from ponderank.metrics.compare import Comparison, Correction, Test, by_measure
 from ponderank.metrics.handling import Run, Ties
 from ponderank.metrics.systems import rank_systems
 from ponderank.report.content import How, Moves, Overall, Report, Section, System
@@ -162,16 +162,9 @@ def _first(source: Source, sources: Sequence[Source]) -> Run | None:
 
 def compared(values: Mapping[str, Values], base: str, wanted: Wanted) -> dict[str, dict[str, Comparison]]:
     """By measure, each system against the baseline, over the queries that all have a value for."""
-    out = {}
-    for measure, baseline in values[base].items():
-        others = {name: found[measure] for name, found in values.items() if name != base}
-        shared = {query for query in baseline if all(query in found for found in others.values())}
-        kept = {name: {q: v for q, v in found.items() if q in shared} for name, found in others.items()}
-        first = {query: value for query, value in baseline.items() if query in shared}
-        out[measure] = against(
-            first, kept, test=wanted.test, correction=wanted.correction, confidence=1 - wanted.alpha, seed=wanted.seed
-        )
-    return out
+    return by_measure(
+        values, base, test=wanted.test, correction=wanted.correction, confidence=1 - wanted.alpha, seed=wanted.seed
+    )
 
 
 def _moves(task: Task, source: Source, run: Run, k: int) -> Moves | None:
