@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ponderank.data.trec import read_qrels, read_run
@@ -138,6 +140,21 @@ def test_systems_meet_over_collections_by_name_or_by_recipe(folders, tmp_path):
     renamed = write_folder(tmp_path / "others-x", other, letters({0: "c"}), name="p", recipe="x")
     mine = write_folder(tmp_path / "things-x", tmp_path / "things", letters({0: "c"}), recipe="x")
     assert report_on([mine, renamed]).overall.table.keys() == {"BM25", "others-x", "things-x"}
+
+
+def test_first_stages_meet_whatever_they_are_called_and_each_collection_has_its_measure(folders, tmp_path):
+    other = write_collection(tmp_path / "others", name="p")
+    same = write_folder(tmp_path / "b" / "good", other, letters({0: "c"}), name="p")
+    told = json.loads((same / "manifest.json").read_text())
+    told |= {
+        "first_stage": {"kind": "run", "path": "given.trec"},
+        "options": {**told["options"], "measures": ["RR@10"]},
+    }
+    (same / "manifest.json").write_text(json.dumps(told))
+    overall = report_on([folders[0], same]).overall
+    assert overall.table.keys() == {"first stage", "good"}
+    assert all(values.keys() == {"things", "others"} for values in overall.table.values())
+    assert overall.measures == {"things": "nDCG@10", "others": "RR@10"}
 
 
 def test_queries_that_a_run_lacks_count_nothing_and_are_named(folders):

@@ -164,9 +164,9 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Systems over several collections: ``table`` has each one's ``measure``, by system and collection."""
+    """Systems over several collections: ``table`` has each one's value, by system and collection, of that collection's measure."""
 
-    measure: str
+    measures: Mapping[str, str]
     table: Mapping[str, Mapping[str, float | None]]
     standings: Standings
 

@@ -180,9 +180,9 @@ def _moves(task: Task, source: Source, run: Run, k: int) -> Moves | None:
 
 
 def overall(sections: Sequence[Section], seed: int) -> Overall | None:
-    """Systems over the collections, by their main measure; by recipe where folders are named after collections.
+    """Systems over the collections, by their main measures; by recipe where folders are named after collections.
 
-    None with one collection, or where no two systems meet.
+    The first stages that folders began with are one system, whatever each is. None with one collection, or one system.
     """
     if len(sections) < 2:
         return None
@@ -190,15 +190,18 @@ def overall(sections: Sequence[Section], seed: int) -> Overall | None:
     names = [_labels(section, by_recipe=False) for section in sections]
     if not any(set(one.values()) & set(other.values()) for at, one in enumerate(names) for other in names[:at]):
         names = [_labels(section, by_recipe=True) for section in sections]
-    titles = [section.name for section in sections]
+    begun = [[system.name for system in section.systems if system.first_stage] for section in sections]
+    if len({tuple(one) for one in begun}) > 1 and all(len(one) == 1 for one in begun):  # BM25 here, given ones there
+        names = [{**labels, one: "first stage"} for labels, (one,) in zip(names, begun, strict=True)]
+    titles, measures = [section.name for section in sections], {}
     for at, (section, labels) in enumerate(zip(sections, names, strict=True)):
         task = section.name if titles.count(section.name) == 1 else f"{section.name} {at + 1}"
+        measures[task] = section.main
         for system in section.systems:
             table.setdefault(labels[system.name], {})[task] = system.measures[section.main]
-    mains = list(dict.fromkeys(section.main for section in sections))
     if len(table) < 2:
         return None
-    return Overall(", ".join(mains), table, rank_systems(table, seed=seed))
+    return Overall(measures, table, rank_systems(table, seed=seed))
 
 
 def _labels(section: Section, *, by_recipe: bool) -> dict[str, str]:

@@ -123,7 +123,7 @@ def _overall(report: Report) -> Markup:
         rows.append(tag("tr", *cells))
     names = [
         "run",
-        *(f"{task}, {report.overall.measure}" for task in tasks),
+        *(f"{task}, {report.overall.measures[task]}" for task in tasks),
         *(f"rank by {rule}" for rule in found.ranks),
     ]
     lines = [tag("p", line, class_="soft") for line in words.overall_said(report)]

@@ -188,7 +188,7 @@ def _overall(report: Report) -> list[str]:
     ]
     head = [
         "run",
-        *(f"{task}, {report.overall.measure}" for task in tasks),
+        *(f"{task}, {report.overall.measures[task]}" for task in tasks),
         *(f"rank by {rule}" for rule in found.ranks),
     ]
     return [
