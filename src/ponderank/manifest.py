@@ -106,6 +106,32 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def claimed(folder: Path, wanted: dict[str, Any], *, what: str, free: str = "") -> dict[str, Any]:
+    """Write a folder's manifest, or check that the one that is there means the same; returns what then stands there.
+
+    Other versions than before are added under ``continued_with``. ``what`` the folder holds is for the message; the part called
+    ``free`` may differ, and is replaced.
+
+    Raises:
+        DataError: the folder is about something else; the message names what differs.
+    """
+    path = folder / "manifest.json"
+    there = read(path)
+    if there is None:
+        told = wanted
+    else:
+        before, now = ({name: value for name, value in one.items() if name != free} for one in (there, wanted))
+        differing = list(differences(before, now))
+        if differing:
+            remedy = "give another --out, or start over here with --fresh"
+            raise DataError(f"this folder holds another {what} ({'; '.join(differing)}); {remedy}", path=folder)
+        seen = [there.get("versions"), *there.get("continued_with", [])]
+        more = {} if wanted["versions"] in seen else {"continued_with": [*seen[1:], wanted["versions"]]}
+        told = there | more | ({free: wanted[free]} if free else {})
+    write_whole(path, dumped(told))
+    return told
+
+
 def _short(value: Any) -> str:
     text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:24]}…"

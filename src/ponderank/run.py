@@ -111,7 +111,7 @@ def perform(
     if fresh:
         _forget(out)
     with reranker_for(experiment, backend=backend, cache=out / _CACHE, threads=threads) as reranker:
-        _claim(out, _manifest(experiment, collection, split, reranker))
+        manifests.claimed(out, _manifest(experiment, collection, split, reranker), what="experiment")
         many = _noted(first_stage(collection, queries, experiment), first)
         told = None if on_progress is None else lambda progress: on_progress(progress, len(queries))
         (out / _TIMES).unlink(missing_ok=True)
@@ -192,23 +192,6 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
             **({} if experiment.query_tokens is None else {"query_tokens": experiment.query_tokens}),
         },
     }
-
-
-def _claim(out: Path, wanted: dict[str, Any]) -> None:
-    """Write the manifest, or check that the one that is there means the same; other versions are added to it."""
-    path = out / "manifest.json"
-    there = manifests.read(path)
-    if there is None:
-        manifests.write_whole(path, manifests.dumped(wanted))
-        return
-    differing = list(manifests.differences(there, wanted))
-    if differing:
-        remedy = "give another --out, or start over here with --fresh"
-        raise DataError(f"this folder holds another experiment ({'; '.join(differing)}); {remedy}", path=out)
-    seen = [there.get("versions"), *there.get("continued_with", [])]
-    if wanted["versions"] not in seen:
-        added = {"continued_with": [*seen[1:], wanted["versions"]]}
-        manifests.write_whole(path, manifests.dumped(there | added))
 
 
 def _metrics(

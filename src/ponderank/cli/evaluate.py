@@ -39,6 +39,20 @@ class Correction(StrEnum):
     none = "none"
 
 
+CorrectionOf = Annotated[Correction, typer.Option("--correction", help="For several runs against the baseline.")]
+TestOf = Annotated[Test, typer.Option("--test", help="The test that is corrected; both are shown.")]
+Alpha = Annotated[
+    float, typer.Option("--alpha", help="A * marks corrected p-values below; intervals are of 1 - alpha.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of the randomisation test and the bootstraps.")]
+TiesOf = Annotated[
+    Ties, typer.Option("--ties", help="Equal scores: the run's order, trec_eval's, or the first stage's.")
+]
+DropSelf = Annotated[
+    bool, typer.Option("--drop-self", help="Leave out documents with their query's id (ArguAna, Quora).")
+]
+
+
 def evaluate(
     qrels: Annotated[Path, typer.Argument(help="Judgements: TREC (qid iter docid grade) or BEIR tsv; also .gz.")],
     runs: Annotated[list[Path], typer.Argument(help="TREC runs, also .gz; or folders of ponderank run.")],
@@ -58,19 +72,13 @@ def evaluate(
         bool, typer.Option("--per-query", help="A value for each query; json prints {run: {query: {measure: value}}}.")
     ] = False,
     baseline: Annotated[Path | None, typer.Option(help="A run, or a folder, to compare the others with.")] = None,
-    correction: Annotated[Correction, typer.Option(help="For several runs against the baseline.")] = Correction.holm,
-    test: Annotated[Test, typer.Option(help="The test that is corrected; both are shown.")] = Test.t,
-    alpha: Annotated[
-        float, typer.Option(help="A * marks corrected p-values below; intervals are of 1 - alpha.")
-    ] = 0.05,
-    seed: Annotated[int, typer.Option(help="Of the randomisation test and the bootstrap.")] = 0,
-    ties: Annotated[
-        Ties, typer.Option(help="Equal scores: the file's order, trec_eval's, or the first stage's.")
-    ] = Ties.file,
+    correction: CorrectionOf = Correction.holm,
+    test: TestOf = Test.t,
+    alpha: Alpha = 0.05,
+    seed: Seed = 0,
+    ties: TiesOf = Ties.file,
     first_stage: Annotated[Path | None, typer.Option(help="The first stage's run, for --ties first-stage.")] = None,
-    drop_self: Annotated[
-        bool, typer.Option("--drop-self", help="Leave out documents with their query's id (ArguAna, Quora).")
-    ] = False,
+    drop_self: DropSelf = False,
     price: Annotated[
         str | None, typer.Option(metavar="READ,WRITTEN", help="What a million tokens cost; adds a column to folders.")
     ] = None,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ponderank.cli.evaluate import Correction, Test, Ties
+from ponderank.cli.evaluate import (
+    Alpha,
+    Correction,
+    CorrectionOf,
+    DropSelf,
+    Seed,
+    Test,
+    TestOf,
+    Ties,
+    TiesOf,
+)
 
 if TYPE_CHECKING:
     from ponderank.report.content import Report
@@ -55,16 +65,12 @@ def report(
         typer.Option(help="For TREC runs, or where a folder's collection lies elsewhere now.", metavar="FOLDER|ID"),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Of that collection.")] = None,
-    correction: Annotated[Correction, typer.Option(help="For several runs against the baseline.")] = Correction.holm,
-    test: Annotated[Test, typer.Option(help="The test that is corrected; both are shown.")] = Test.t,
-    alpha: Annotated[
-        float, typer.Option(help="A * marks corrected p-values below; intervals are of 1 - alpha.")
-    ] = 0.05,
-    seed: Annotated[int, typer.Option(help="Of the randomisation test and the bootstraps.")] = 0,
-    ties: Annotated[
-        Ties, typer.Option(help="Equal scores: the run's order, trec_eval's, or the first stage's.")
-    ] = Ties.file,
-    drop_self: Annotated[bool, typer.Option("--drop-self", help="Leave out documents with their query's id.")] = False,
+    correction: CorrectionOf = Correction.holm,
+    test: TestOf = Test.t,
+    alpha: Alpha = 0.05,
+    seed: Seed = 0,
+    ties: TiesOf = Ties.file,
+    drop_self: DropSelf = False,
     price: Annotated[str | None, typer.Option(metavar="READ,WRITTEN", help="What a million tokens cost.")] = None,
     depth: Annotated[int, typer.Option(min=1, help="How many documents of a query count as its top.")] = 10,
     details: Annotated[

@@ -5,8 +5,6 @@ What is hidden until it is graded is not in the file at all: whoever has the fil
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from ponderank.judging import page
 from ponderank.judging.events import Event, event_of, named_assessor
 from ponderank.judging.pool import Pool
 from ponderank.judging.store import Store
+from ponderank.single_page import policy
 
 FORMAT = "ponderank-judgements-1"
 
@@ -31,13 +30,9 @@ def single_file(pool: Pool, assessor: str = "") -> str:
     payload = page.outline(pool, assessor) | {
         "passages": {query: page.passages(pool, query) for query in pool.by_query}
     }
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
     text = page.part("page.html")
     for old, new in (
-        ("<!-- policy -->", f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        ("<!-- policy -->", f'<meta http-equiv="Content-Security-Policy" content="{policy(script, style)}">'),
         ('<link rel="stylesheet" href="page.css">', f"<style>{style}</style>"),
         ("<!-- pool -->", f'<script type="application/json" id="pool">{_inert(payload)}</script>'),
         ('<script src="page.js" defer></script>', ""),
@@ -47,10 +42,6 @@ def single_file(pool: Pool, assessor: str = "") -> str:
             raise AssertionError(f"page.html lacks {old}")
         text = text.replace(old, new, 1) if old != "</body>" else new.join(text.rsplit(old, 1))
     return text
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _inert(value: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from importlib.resources import files
 
 from ponderank.report import words
@@ -12,6 +10,7 @@ from ponderank.report.html_details import details
 from ponderank.report.html_results import comparisons, costs, figures, holes, queries, results
 from ponderank.report.html_tables import cell, head, key, table
 from ponderank.report.markup import Markup, joined, tag
+from ponderank.single_page import policy
 
 _PARTS = (("queries", "queries"), ("details", "in detail"), ("holes", "holes"), ("made", "how it was measured"))
 
@@ -21,13 +20,9 @@ def page(report: Report) -> str:
     style, script = (
         files("ponderank.report").joinpath("static", f"report.{end}").read_text("utf-8") for end in ("css", "js")
     )
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
     metas = (
         {"charset": "utf-8"},
-        {"http_equiv": "Content-Security-Policy", "content": policy},
+        {"http_equiv": "Content-Security-Policy", "content": policy(script, style)},
         {"name": "viewport", "content": "width=device-width, initial-scale=1"},
         {"name": "color-scheme", "content": "light dark"},
         {"name": "generator", "content": f"ponderank {report.version}"},
@@ -40,10 +35,6 @@ def page(report: Report) -> str:
     )
     body = tag("body", *parts, Markup(f"<script>{script}</script>"))
     return f'<!doctype html>\n<html lang="en">\n<head>{joined(top)}</head>\n{body}\n</html>\n'
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _opening(report: Report) -> Markup:

@@ -20,7 +20,6 @@ from typing import Any
 from ponderank import manifest as manifests
 from ponderank.contracts import Backend
 from ponderank.engine import Progress
-from ponderank.errors import DataError
 from ponderank.reranker import Reranker
 from ponderank.robustness import trials
 from ponderank.robustness.counting import Distinct
@@ -81,7 +80,7 @@ def perform(
             anew.recipe, backend=anew.backend, cache=out / _CACHE, query_tokens=suite.experiment.query_tokens
         ) as reranker,
     ):
-        manifest = _claimed(out, _manifest(suite, laid, anew))
+        manifest = manifests.claimed(out, _manifest(suite, laid, anew), what="suite", free="asked")
         with closing(Rankings(out / _RANKINGS)) as kept:
             told = _Told(laid.every, on_progress)
             for trial in laid.every:
@@ -189,20 +188,3 @@ def _told_of(subject: Subject, experiment: Experiment | None) -> dict[str, Any]:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _claimed(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest, or check that the one that is there is about the same; returns what is written."""
-    path = out / "manifest.json"
-    there = manifests.read(path)
-    if there is not None:
-        before, now = ({name: value for name, value in one.items() if name != "asked"} for one in (there, wanted))
-        differing = list(manifests.differences(before, now))
-        if differing:
-            remedy = "give another --out, or start over here with --fresh"
-            raise DataError(f"this folder holds another suite ({'; '.join(differing)}); {remedy}", path=out)
-        seen = [there.get("versions"), *there.get("continued_with", [])]
-        more = [] if wanted["versions"] in seen else [wanted["versions"]]
-        wanted = {**wanted, "versions": seen[0]} | ({"continued_with": [*seen[1:], *more]} if seen[1:] or more else {})
-    manifests.write_whole(path, manifests.dumped(wanted))
-    return wanted
