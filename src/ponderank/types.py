@@ -145,11 +145,15 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """Cross-encoder logits of one query–text pair; ``level`` 0 runs every layer, ``l`` stops at the l-th exit from the end."""
+    """Cross-encoder logits of one query–text pair; ``level`` 0 runs every layer, ``l`` stops at the l-th exit from the end.
+
+    ``other`` is a second text, for models that read a query and two texts as three segments (duoBERT).
+    """
 
     query: str
     text: str
     level: int = 0
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,38 @@ class Likelihood:
     target: str
 
 
-Call: TypeAlias = Generate | Choose | Classify | Likelihood
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A text decoded over the encodings of several prompts, each read alone (Fusion-in-Decoder: ListT5)."""
+
+    prompts: tuple[Prompt, ...]
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """Attention that the tokens from part ``since`` to the prompt's end pay to the tokens of each of ``parts``; prefill only.
+
+    A vector for each of ``parts``: for each of its tokens the mean over the paying tokens of the sum over heads and layers.
+    """
+
+    prompt: Prompt
+    parts: tuple[int, ...]
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """The model's last hidden states, pooled: one vector, or one a token with ``pool`` ``"tokens"``.
+
+    ``pool``: ``"last"``, ``"first"`` or ``"mean"`` token. Vectors have length 1.
+    """
+
+    prompt: Prompt
+    pool: Literal["last", "first", "mean", "tokens"] = "last"
+
+
+Call: TypeAlias = Generate | Choose | Classify | Likelihood | Fused | Attend | Embed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +211,8 @@ class Reply:
     in a cache, ``"interrupted"`` (by a deadline), ``"late"`` (nobody answered in time), ``"failed"`` (only nonsense came back).
     ``cut_tokens``: tokens of documents that were cut to fit the context. ``estimate``: how the scores were estimated where
     the server could not give them; empty if they are exact.
+    ``vectors``: what ``Attend`` and ``Embed`` give. ``spans``: of ``Embed`` by token, each one's ``[start, end)`` in code points
+    of the prompt's joined text; empty for tokens that are not in it.
     """
 
     text: str = ""
@@ -185,6 +222,8 @@ class Reply:
     stop: str = ""
     cut_tokens: int = 0
     estimate: str = ""
+    vectors: tuple[tuple[float, ...], ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,19 +256,24 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A group to be judged by the judge at ``level`` (0 is the recipe's first); what a bare group means with level 0."""
+    """A group to be judged by the recipe's ``judge`` of that number, at ``level``; what a bare group means with 0 and 0.
+
+    Judges are different models or prompts (a cascade's stages); levels are one judge's own cheaper ways, 0 being in full.
+    """
 
     group: Group
     level: int = 0
+    judge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One judgement as it happened, in the trace: which candidates were shown, at which level, and the answer."""
+    """One judgement as it happened, in the trace: which candidates were shown, to which judge, at which level; the answer."""
 
     group: Group
     judgement: Judgement
     level: int = 0
+    judge: int = 0
 
 
 def flaws_of(steps: Sequence[Step]) -> dict[str, int]:

@@ -162,7 +162,7 @@ class Cached:
     def _write(self) -> None:
         if not self._unwritten:
             return
-        rows = [(key, json.dumps(asdict(reply))) for key, reply in self._unwritten.items()]
+        rows = [(key, json.dumps(_plain(reply))) for key, reply in self._unwritten.items()]
         with self._explained() as file:
             file.execute("BEGIN IMMEDIATE")
             file.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", rows)
@@ -172,8 +172,16 @@ class Cached:
 
 def call_key(fingerprint: str, call: Call) -> str:
     """The cache key of a call to a model: SHA-256 of the fingerprint, the call's kind and its fields."""
-    canonical = json.dumps([fingerprint, type(call).__name__, asdict(call)], sort_keys=True)
+    fields = asdict(call)
+    if not fields.get("other", True):
+        del fields["other"]  # a pair's key is what it was before there were triples
+    canonical = json.dumps([fingerprint, type(call).__name__, fields], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(reply: Reply) -> dict[str, Any]:
+    values = asdict(reply)
+    return {name: value for name, value in values.items() if name not in ("vectors", "spans") or value}
 
 
 def _free(reply: Reply) -> Reply:
@@ -182,4 +190,5 @@ def _free(reply: Reply) -> Reply:
 
 def _reply(values: dict[str, Any]) -> Reply:
     known = {name: values[name] for name in ("stop", "cut_tokens", "estimate") if name in values}
+    known |= {name: tuple(map(tuple, values[name])) for name in ("vectors", "spans") if values.get(name)}
     return Reply(values["text"], values["finish"], tuple(values["scores"]), Usage(**values["usage"]), **known)

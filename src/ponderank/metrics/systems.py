@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ponderank.errors import DataError
-from ponderank.metrics.bradley_terry import Floats, bradley_terry, connected
+from ponderank.aggregate.bradley_terry import Floats, bradley_terry, connected
 
 Table: TypeAlias = Mapping[str, Mapping[str, float | None]]
 RULES = ("mean", "borda", "bradley-terry", "copeland", "minimax")

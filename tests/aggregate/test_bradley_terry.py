@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ponderank import DataError
-from ponderank.metrics.bradley_terry import bradley_terry, connected
+from ponderank.aggregate.bradley_terry import bradley_terry, connected
 
 CHAIN = np.triu(np.ones((3, 3)), 1)  # a beat b and c, b beat c: nobody lost to somebody below
 
