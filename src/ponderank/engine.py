@@ -16,7 +16,7 @@ from typing import Any
 
 from ponderank.contracts import Backend, Cancels, Dialogue, Levelled, Plan, Streams
 from ponderank.errors import RecipeError
-from ponderank.recipe import Recipe, check
+from ponderank.recipe import Recipe, check, several
 from ponderank.types import Ask, Call, Candidates, Generate, Judgement, Ranking, Reply, Step, Usage
 
 
@@ -67,12 +67,14 @@ class _Dialogue:
 
 
 class Engine:
-    """Runs one recipe on one backend. ``add`` queries, ``step`` until ``pending`` is 0; or ``run`` an iterable.
+    """Runs one recipe on its backend, or on one for each of its judges.
+
+    ``add`` queries, ``step`` until ``pending`` is 0; or ``run`` an iterable.
 
     ``query_tokens`` is the most that models may write for a query. What is left of it is divided evenly among the
     judgements that its plan asks for together, so that what each gets does not depend on which is done first.
     ``on_written`` is told what models write as they write it, if the backend can. ``calibrated`` is given each judgement
-    and its level, and returns it as it is told of: the strategy sees it as it was, so that no order changes.
+    and what it was asked by, and returns it as it is told of: the strategy sees it as it was, so that no order changes.
 
     After an error nothing of it goes on: ``close`` it.
 
@@ -81,16 +83,19 @@ class Engine:
     """
 
     def __init__(
-        self, recipe: Recipe, backend: Backend, *, on_progress: Callable[[Progress], None] | None = None,
-        on_written: Callable[[Written], None] | None = None, query_tokens: int | None = None,
-        calibrated: Callable[[Judgement, int], Judgement] | None = None,
+        self, recipe: Recipe, backend: Backend | Sequence[Backend], *,
+        on_progress: Callable[[Progress], None] | None = None, on_written: Callable[[Written], None] | None = None,
+        query_tokens: int | None = None, calibrated: Callable[[Judgement, Ask], Judgement] | None = None,
     ) -> None:  # fmt: skip
         check(recipe, backend)
-        self.recipe, self.backend, self.on_progress = recipe, backend, on_progress
+        self.recipe, self.on_progress = recipe, on_progress
+        self._judges = several(backend, len(recipe.judges))
+        self._formats = [judge.format for judge in recipe.judges]
+        self._backends = {id(one): one for one in self._judges}  # each once, though several judges may share it
         self.on_written, self.query_tokens, self.calibrated = on_written, query_tokens, calibrated
         self.pending = 0
         self._ready: deque[tuple[Any, Any]] = deque()  # (a suspended generator, what it is sent)
-        self._tickets: dict[int, tuple[_Dialogue, int]] = {}
+        self._tickets: dict[int, dict[int, tuple[_Dialogue, int]]] = {at: {} for at in self._backends}
         self._finished: list[tuple[Any, Ranking]] = []
         self._done = self._calls = self._flaws = 0
         self._total: int | None = None
@@ -105,12 +110,10 @@ class Engine:
     def step(self) -> list[tuple[Any, Ranking]]:
         """Ask all that can be asked, work until there is progress, and return the queries that ended."""
         self._advance()
-        if not self._finished and self._tickets:
-            replies = self.backend.step()
-            if self.on_written and isinstance(self.backend, Streams):
-                self._tell(self.backend.written())
-            for ticket, reply in replies:
-                self._receive(ticket, reply)
+        if not self._finished:
+            for at, tickets in self._tickets.items():
+                if tickets:
+                    self._work(self._backends[at], tickets)
             self._advance()
         finished, self._finished = self._finished, []
         self.pending -= len(finished)
@@ -150,10 +153,12 @@ class Engine:
             self.close()
 
     def close(self) -> None:
-        """Forget what is unfinished, and have the backend drop its calls if it can."""
-        if self._tickets and isinstance(self.backend, Cancels):
-            self.backend.cancel(list(self._tickets))
-        self._tickets.clear()
+        """Forget what is unfinished, and have the backends drop its calls if they can."""
+        for at, tickets in self._tickets.items():
+            backend = self._backends[at]
+            if tickets and isinstance(backend, Cancels):
+                backend.cancel(list(tickets))
+            tickets.clear()
         self._ready.clear()
         self.pending = 0
 
@@ -178,12 +183,12 @@ class Engine:
             self._ready.append((_Dialogue(query, slot, self._dialogue(query.candidates, ask)), None))
 
     def _dialogue(self, candidates: Candidates, ask: Ask) -> Dialogue:
-        form = self.recipe.format
+        form = self._formats[ask.judge]
         if ask.level:
             if not isinstance(form, Levelled):
                 raise RecipeError(f"recipe {self.recipe.name!r} asks at level {ask.level}; its format has level 0 only")
             form = form.at_level(ask.level)
-        return form.judge(candidates.query, [candidates.docs[i] for i in ask.group], self.backend.tokenizer)
+        return form.judge(candidates.query, [candidates.docs[i] for i in ask.group], self._judges[ask.judge].tokenizer)
 
     def _resume_dialogue(self, holder: _Dialogue, replies: list[Reply] | None) -> None:
         try:
@@ -194,12 +199,13 @@ class Engine:
         holder.waiting, holder.replies = len(calls), {}
         if not calls:
             self._ready.append((holder, []))
+        backend = self._judges[holder.query.asks[holder.slot].judge]
         for slot, call in enumerate(calls):
             within = self._within(call, holder)
             if within is None:
                 self._replied(holder, slot, Reply(finish="length"))
             else:
-                self._tickets[self.backend.add(within)] = (holder, slot)
+                self._tickets[id(backend)][backend.add(within)] = (holder, slot)
 
     def _within(self, call: Call, holder: _Dialogue) -> Call | None:
         """The call within what its judgement may still write; None if that is nothing."""
@@ -208,16 +214,18 @@ class Engine:
         left = holder.query.share - holder.usage.output_tokens
         return replace(call, max_tokens=min(call.max_tokens, left)) if left > 0 else None
 
-    def _tell(self, written: Sequence[tuple[int, str]]) -> None:
-        for ticket, text in written:
-            if ticket in self._tickets and self.on_written:
-                holder, _ = self._tickets[ticket]
-                self.on_written(Written(holder.query.key, holder.query.asks[holder.slot].group, text))
-
-    def _receive(self, ticket: int, reply: Reply) -> None:
-        holder, slot = self._tickets.pop(ticket)
-        self._calls += 1
-        self._replied(holder, slot, reply)
+    def _work(self, backend: Backend, tickets: dict[int, tuple[_Dialogue, int]]) -> None:
+        """One step of a backend: what it wrote is told, what it answered handed on."""
+        replies = backend.step()
+        if self.on_written and isinstance(backend, Streams):
+            for ticket, text in backend.written():
+                if ticket in tickets:
+                    holder, _ = tickets[ticket]
+                    self.on_written(Written(holder.query.key, holder.query.asks[holder.slot].group, text))
+        for ticket, reply in replies:
+            holder, slot = tickets.pop(ticket)
+            self._calls += 1
+            self._replied(holder, slot, reply)
 
     def _replied(self, holder: _Dialogue, slot: int, reply: Reply) -> None:
         holder.replies[slot] = reply
@@ -241,8 +249,8 @@ class Engine:
             self._ready.append((query, answers))
 
     def _told(self, ask: Ask, judgement: Judgement) -> Step:
-        told = self.calibrated(judgement, ask.level) if self.calibrated else judgement
-        return Step(ask.group, told, ask.level)
+        told = self.calibrated(judgement, ask) if self.calibrated else judgement
+        return Step(ask.group, told, ask.level, ask.judge)
 
 
 def ranked(candidates: Candidates, scores: Sequence[float], trace: Sequence[Step]) -> Ranking:

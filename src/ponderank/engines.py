@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ponderank.contracts import Backend
+from ponderank.contracts import Backend, Format
 from ponderank.errors import BackendError, DataError, RecipeError
-from ponderank.recipe import Recipe, nearest
-from ponderank.types import Classify
+from ponderank.recipe import Judge, Recipe, nearest
+from ponderank.types import Attend, Classify, Embed
 
 ENGINES = ("onnx", "transformers", "llamacpp", "vllm")
 """The engines by name; a URL is an engine too."""
@@ -42,16 +42,81 @@ def load(recipe: Recipe, engine: str | None = None, *, threads: int | None = Non
         MissingExtra: the engine is not installed.
     """
     wanted = Wanted(recipe.model, threads, options)
-    classifies = Classify in recipe.format.needs
-    if engine is not None and engine.startswith(("http://", "https://")):
-        return _refuse(recipe, "a server") if classifies else _http(wanted, engine)
+    kind = kind_of(recipe.format)
+    if kind == "nothing":
+        return _nothing()
+    if _is_url(engine):
+        return _http(wanted, str(engine)) if kind == "language" else _refuse(recipe, "a server")
     if engine is not None and engine not in ENGINES:
         raise RecipeError(
             f"no engine is named {engine!r}; {nearest(engine, ENGINES)}, or a URL such as http://127.0.0.1:8000/v1"
         )
     if engine is None:
         engine = _told(recipe)
-    return _LOADERS[engine, classifies](wanted) if (engine, classifies) in _LOADERS else _refuse(recipe, engine)
+    return _LOADERS[engine, kind](wanted) if (engine, kind) in _LOADERS else _refuse(recipe, engine)
+
+
+def load_each(recipe: Recipe, engine: str | None = None, **options: Any) -> tuple[Backend, ...]:
+    """A backend for each of a recipe's judges; those with one model that is asked alike share one.
+
+    Where there are several judges, ``engine`` and ``options`` are for those that the engine can run; the others run on what
+    their models' files call for. Raises as ``load``.
+    """
+    judges = recipe.judges
+    loaded: dict[tuple[str, str, str | None], Backend] = {}
+    try:
+        for judge in judges:
+            own = engine if len(judges) == 1 or _takes(judge, engine) else None
+            key = (judge.model, kind_of(judge.format), own)
+            if key not in loaded:
+                told = options if own == engine else {"threads": options.get("threads")}
+                loaded[key] = load(recipe.judged_by([judge]), own, **told)
+    except BaseException:
+        for backend in loaded.values():
+            backend.close()
+        raise
+    return tuple(
+        loaded[one.model, kind_of(one.format), engine if len(judges) == 1 or _takes(one, engine) else None]
+        for one in judges
+    )
+
+
+def with_model(recipe: Recipe, model: str, engine: str | None = None) -> Recipe:
+    """The recipe with ``model`` in place of its own.
+
+    Of several judges those get it that have none; where all have one, those that ``engine`` can run, the embedded model apart.
+
+    Raises:
+        RecipeError: none can take it.
+    """
+    judges = recipe.judges
+    takes = [at for at, judge in enumerate(judges) if len(judges) == 1 or _takes(judge, engine)]
+    empty = [at for at in takes if not judges[at].model]
+    if not takes:
+        raise RecipeError(f"no judge of recipe {recipe.name!r} can be the model {model!r}; leave it out")
+    return recipe.judged_by(
+        [Judge(model, one.format) if at in (empty or takes) else one for at, one in enumerate(judges)]
+    )
+
+
+def kind_of(form: Format) -> str:
+    """What kind of model a format asks: classifier, embedder, attention, language, or nothing at all."""
+    if not form.needs:
+        return "nothing"
+    kinds = {Classify: "classifier", Embed: "embedder", Attend: "attention"}
+    return next((kind for call, kind in kinds.items() if call in form.needs), "language")
+
+
+def _takes(judge: Judge, engine: str | None) -> bool:
+    """Whether a judge among several is one that ``engine`` is meant for."""
+    kind = kind_of(judge.format)
+    if judge.model == "embedded" or kind == "nothing":
+        return False
+    return engine is None or (kind == "language" if _is_url(engine) else (engine, kind) in _LOADERS)
+
+
+def _is_url(engine: str | None) -> bool:
+    return engine is not None and engine.startswith(("http://", "https://"))
 
 
 def _told(recipe: Recipe) -> str:
@@ -128,21 +193,41 @@ def _http(wanted: Wanted, url: str) -> Backend:
     return HttpModel(url, wanted.model or None, **wanted.options or {})
 
 
-_LOADERS: dict[tuple[str, bool], Callable[[Wanted], Backend]] = {
-    ("onnx", True): _onnx,
-    ("transformers", True): _torch_classifier,
-    ("transformers", False): _torch_language,
-    ("llamacpp", False): _llamacpp,
-    ("vllm", False): _vllm,
+def _nothing() -> Backend:
+    from ponderank.backends.adapters import Batched
+
+    return Batched(lambda calls: [], 1, can=frozenset(), fingerprint="nothing")
+
+
+def _torch_embedder(wanted: Wanted) -> Backend:
+    from ponderank.backends.transformers_embedding import TorchEmbedder
+
+    return TorchEmbedder(_folder(wanted), threads=wanted.threads, **wanted.options or {})
+
+
+def _torch_attention(wanted: Wanted) -> Backend:
+    from ponderank.backends.transformers_attention import TorchAttention
+
+    return TorchAttention(_folder(wanted), threads=wanted.threads, **wanted.options or {})
+
+
+_LOADERS: dict[tuple[str, str], Callable[[Wanted], Backend]] = {
+    ("onnx", "classifier"): _onnx,
+    ("transformers", "classifier"): _torch_classifier,
+    ("transformers", "language"): _torch_language,
+    ("transformers", "embedder"): _torch_embedder,
+    ("transformers", "attention"): _torch_attention,
+    ("llamacpp", "language"): _llamacpp,
+    ("vllm", "language"): _vllm,
 }
-"""By engine, and by whether the recipe asks a classifier or a language model."""
+"""By engine, and by the kind of model that the recipe asks."""
 
 
 def _refuse(recipe: Recipe, engine: str) -> Backend:
     asks = ", ".join(sorted(kind.__name__ for kind in recipe.format.needs))
-    fit = [name for name, classifies in _LOADERS if classifies is (Classify in recipe.format.needs)]
-    remedy = f"engines that do: {', '.join(fit)}"
-    if Classify in recipe.format.needs and engine not in ("onnx", "transformers"):
+    kind = kind_of(recipe.format)
+    remedy = f"engines that do: {', '.join(name for name, kinds in _LOADERS if kinds == kind)}"
+    if kind == "classifier" and engine not in ("onnx", "transformers"):
         remedy += "; or name a recipe for a language model, such as rank1, verdict or qwen3-reranker-0.6b"
     raise RecipeError(f"recipe {recipe.name!r} asks for {asks}, which {engine} does not answer; {remedy}")
 

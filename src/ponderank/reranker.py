@@ -15,12 +15,12 @@ from ponderank.background import Background
 from ponderank.calibration import Calibration, calibrations
 from ponderank.contracts import Backend
 from ponderank.engine import Engine, Progress, Written
-from ponderank.engines import load
+from ponderank.engines import load_each, with_model
 from ponderank.errors import BackendError, DataError, RecipeError
-from ponderank.recipe import Recipe, check, thinking
+from ponderank.recipe import Recipe, check, several, thinking
 from ponderank.recipes import find
 from ponderank.threshold import at_least, checked
-from ponderank.types import Candidates, Classify, Doc, Group, Judgement, Query, Ranking, Step, Usage
+from ponderank.types import Ask, Candidates, Classify, Doc, Group, Judgement, Query, Ranking, Step, Usage
 
 TextLike = str | Mapping[str, Any] | Doc
 QueryLike = str | Mapping[str, Any] | Query
@@ -31,10 +31,12 @@ class Reranker:
 
     Args:
         recipe: a recipe or its name (``ponderank recipes`` lists them).
-        model: a model folder, a ``.gguf`` file, or a server's name for a model, in place of the recipe's model.
+        model: a model folder, a ``.gguf`` file, or a server's name for a model, in place of the recipe's model; of a recipe
+            with several judges, of those that have none (``engines.with_model``).
         engine: what runs it: ``"onnx"``, ``"transformers"``, ``"llamacpp"``, ``"vllm"``, or the URL of an OpenAI-compatible
             server; by default what the model's files call for.
-        backend: a backend in place of the one that ``model`` and ``engine`` call for; it is closed with the reranker.
+        backend: a backend in place of the one that ``model`` and ``engine`` call for, or one for each judge; closed with the
+            reranker.
         cache: a SQLite file that keeps every reply, so that nothing is asked twice.
         threads: cores to use; all by default.
         think: False asks a recipe that thinks for its verdicts at once; True is the recipe's own way.
@@ -59,7 +61,7 @@ class Reranker:
         *,
         model: str | Path | None = None,
         engine: str | None = None,
-        backend: Backend | None = None,
+        backend: Backend | Sequence[Backend] | None = None,
         cache: str | Path | None = None,
         threads: int | None = None,
         think: bool = True,
@@ -70,27 +72,43 @@ class Reranker:
     ) -> None:
         self.recipe = thinking(find(recipe) if isinstance(recipe, str) else recipe, think=think, tokens=think_tokens)
         if model is not None:
-            self.recipe = replace(self.recipe, model=str(model))
+            self.recipe = with_model(self.recipe, str(model), engine)
         if query_tokens is not None and query_tokens < 0:
             raise RecipeError(f"query_tokens is {query_tokens}; give 0 or more")
         self.query_tokens = query_tokens
         if calibration is None and backend is not None:
             calibration = "none"  # what stands beside the recipe's model is not about the backend that was given
-        self.backend = backend or load(self.recipe, engine, threads=threads, **options)
+        n = len(self.recipe.judges)
+        found = several(backend, n) if backend else load_each(self.recipe, engine, threads=threads, **options)
         if cache is not None:
-            from ponderank.backends.cache import Cached
-
-            self.backend = Cached(self.backend, cache)
-        check(self.recipe, self.backend)  # here, not at the first query
-        self.calibrations = calibrations(self.recipe, self.backend, calibration)
-        self._shared = Shared(self.backend)
+            found = _cached(found, cache)
+        self.backends = found
+        check(self.recipe, self.backends)  # here, not at the first query
+        alone = self.recipe.apart()
+        self._calibrations = [calibrations(alone[at], one, calibration) for at, one in enumerate(self.backends)]
+        shared = {id(one): Shared(one) for one in self.backends}
+        self._shared = [shared[id(one)] for one in self.backends]
         self._background = Background(self._engine)
         self._closed = False
 
     @property
+    def backend(self) -> Backend:
+        """The first judge's."""
+        return self.backends[0]
+
+    @property
     def fingerprint(self) -> str:
-        """Names the model and everything that changes its answers."""
-        return self.backend.fingerprint
+        """Names the models and everything that changes their answers."""
+        return " + ".join(dict.fromkeys(one.fingerprint for one in self.backends))
+
+    @property
+    def calibrations(self) -> dict[int | str, Calibration]:
+        """What probabilities go through: by level, of judges after the first by ``"judge:level"``."""
+        return {
+            f"{judge}:{level}" if judge else level: one
+            for judge, found in enumerate(self._calibrations)
+            for level, one in found.items()
+        }
 
     def rank(
         self, query: QueryLike, docs: Sequence[TextLike], *, top_k: int | None = None, min_prob: float | None = None,
@@ -138,22 +156,26 @@ class Reranker:
         """An engine of its own on the shared backend: threads and nested loops do not meet each other's tickets."""
         if self._closed:
             raise BackendError("this reranker is closed; make another")
-        backend: Backend = self._shared.channel()
-        if deadline is not None:
-            from ponderank.backends.deadline import Deadline
-
-            backend = Deadline(backend, deadline)
+        channels: dict[int, Backend] = {}
+        for shared in self._shared:
+            if id(shared) not in channels:
+                channels[id(shared)] = shared.channel() if deadline is None else _until(shared.channel(), deadline)
+        backends = [channels[id(shared)] for shared in self._shared]
+        chosen = recipe or self.recipe
         return Engine(
-            recipe or self.recipe,
-            backend,
+            chosen,
+            backends[: len(chosen.judges)],
             on_progress=on_progress,
             on_written=on_written,
             query_tokens=self.query_tokens,
-            calibrated=self._calibrated if self.calibrations and recipe is None else None,
+            calibrated=self._calibrated if any(self._calibrations) and recipe is None else None,
         )
 
-    def _calibrated(self, judgement: Judgement, level: int) -> Judgement:
-        found = self.calibrations.get(level)
+    def _calibrated(self, judgement: Judgement, ask: Ask) -> Judgement:
+        of_judge = self._calibrations[ask.judge]
+        if not of_judge:
+            return judgement
+        found = of_judge.get(ask.level)
         return replace(judgement, probs=None if found is None else found.probs(judgement.scores))
 
     def dry_run(self, many: Iterable[Candidates]) -> Usage:
@@ -163,7 +185,7 @@ class Reranker:
         """
         from ponderank.backends.testing import Counting
 
-        counting = Counting(self.backend.tokenizer, self.backend.can)
+        counting = [Counting(one.tokenizer, one.can) for one in self.backends]
         engine = Engine(self.recipe, counting, query_tokens=self.query_tokens)
         return sum((ranking.usage for _, ranking in engine.run(many)), Usage())
 
@@ -179,7 +201,7 @@ class Reranker:
         from ponderank.strategies.pointwise import Pointwise
 
         shown = ranking.top(k)
-        recipe = replace(self.recipe, format=Evidence(), strategy=Pointwise())
+        recipe = replace(self.recipe, format=Evidence(), strategy=Pointwise(), others=())
         ((_, found),) = self._engine(recipe).run([Candidates(ranking.query, shown.docs)])
         order = ranking.order or tuple(range(len(ranking)))
         steps: dict[Group, Step] = {}
@@ -204,7 +226,8 @@ class Reranker:
         """
         self._background.close(finish=finish)
         self._closed = True
-        self.backend.close()
+        for backend in self.backends:
+            backend.close()
 
     def __enter__(self) -> Reranker:
         return self
@@ -213,6 +236,20 @@ class Reranker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(finish=error is None)
+
+
+def _cached(backends: Sequence[Backend], path: str | Path) -> tuple[Backend, ...]:
+    """The backends behind one file of replies, each once."""
+    from ponderank.backends.cache import Cached
+
+    cached = {id(one): Cached(one, path) for one in backends}
+    return tuple(cached[id(one)] for one in backends)
+
+
+def _until(backend: Backend, deadline: float) -> Backend:
+    from ponderank.backends.deadline import Deadline
+
+    return Deadline(backend, deadline)
 
 
 def _with_evidence(step: Step, found: Step | None) -> Step:

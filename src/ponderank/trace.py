@@ -84,9 +84,13 @@ def trace_line(ranking: Ranking) -> dict[str, Any]:
 
     ``docs`` are best first: ``score`` is raw, as the strategy gave it; ``first_rank`` counts from 1; ``level`` is that
     of the last judgement that showed the document (0 is the full one), ``flaw`` its last flaw; ``tokens`` are those of
-    all judgements that showed it. Of a language model also ``judgements``: each prompt, reasoning, verdict and score.
+    all judgements that showed it. Of a language model also ``judgements``: each prompt, reasoning, verdict and score. Where
+    documents were shown together the query has ``judgements``: which, in the order shown, their scores, and what was said.
+    ``judge`` is the last one's number where there are several.
     """
     levels: dict[int, int] = {}
+    judges: dict[int, int] = {}
+    names = {position: doc.id for position, doc in zip(ranking.order, ranking.docs, strict=True)}
     tokens: dict[int, int] = {}
     flaws: dict[int, str] = {}
     said: dict[int, list[dict[str, Any]]] = {}
@@ -95,7 +99,7 @@ def trace_line(ranking: Ranking) -> dict[str, Any]:
         if step.judgement.prompt and len(step.group) == 1:
             said.setdefault(step.group[0], []).append(spoken(step))
         for position in step.group:
-            levels[position] = step.level
+            levels[position], judges[position] = step.level, step.judge
             tokens[position] = tokens.get(position, 0) + usage.prompt_tokens + usage.output_tokens
             if step.judgement.flaw:
                 flaws[position] = step.judgement.flaw
@@ -110,10 +114,21 @@ def trace_line(ranking: Ranking) -> dict[str, Any]:
             "flaw": flaws.get(position),
             "level": levels.get(position),
             "tokens": tokens.get(position, 0),
+            **({"judge": judges[position]} if judges.get(position) else {}),
             **({"judgements": said[position]} if position in said else {}),
         }
         for rank, (doc, position) in enumerate(zip(ranking.docs, ranking.order, strict=True))
     ]
     usage = ranking.usage
     cost = {"calls": usage.calls, "prompt_tokens": usage.prompt_tokens, "output_tokens": usage.output_tokens}
-    return {"query": ranking.query.id, **cost, "docs": docs}
+    together = [_told(step, names) for step in ranking.trace if len(step.group) > 1]
+    return {"query": ranking.query.id, **cost, "docs": docs, **({"judgements": together} if together else {})}
+
+
+def _told(step: Step, names: dict[int, str]) -> dict[str, Any]:
+    """A judgement of several documents; without its prompt, which the documents and the recipe give again."""
+    judged = step.judgement
+    said = {"judge": step.judge, "level": step.level, "reasoning": judged.reasoning, "verdict": judged.verdict}
+    said |= {"flaw": judged.flaw, "estimate": judged.estimate}
+    shown = [names.get(position) for position in step.group]
+    return {"docs": shown, "scores": [_number(x) for x in judged.scores], **{k: v for k, v in said.items() if v}}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from ponderank.contracts import Backend, Cancels, Interrupts, Streams
-from ponderank.types import Call, Choose, Generate, Reply
+from ponderank.types import Call, Choose, Classify, Generate, Likelihood, Reply
 
 
 class Deadline:
@@ -97,5 +97,5 @@ def late(call: Call) -> Reply:
     >>> late(Choose((), ("a", "b"))).scores
     (nan, nan)
     """
-    wanted = len(call.labels) if isinstance(call, Choose) else 0 if isinstance(call, Generate) else 1
+    wanted = len(call.labels) if isinstance(call, Choose) else int(isinstance(call, Classify | Likelihood))
     return Reply(finish="late", scores=(math.nan,) * wanted)

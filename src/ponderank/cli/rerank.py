@@ -10,11 +10,21 @@ import typer
 from ponderank.cli.output import Form
 
 if TYPE_CHECKING:
+    from ponderank.recipe import Recipe
     from ponderank.reranker import Reranker
     from ponderank.types import Ranking
 
 RecipeName = Annotated[
     str | None, typer.Option("--recipe", help="A recipe's name; `ponderank recipes` lists them. [default: default]")
+]
+CascadeText = Annotated[
+    str | None,
+    typer.Option(
+        "--cascade",
+        help="Recipes one behind the other, in place of one: default:20,rank1:5 hands default's best 20 to rank1 and prints 5. "
+        "RECIPE@MODEL:KEEP names a stage's own model; --model and --engine are for stages that have none.",
+        metavar="STAGES",
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -86,6 +96,7 @@ def rerank(
         ),
     ] = None,
     recipe: RecipeName = None,
+    cascade: CascadeText = None,
     model: Model = None,
     engine: EngineName = None,
     top_k: TopK = None,
@@ -121,7 +132,8 @@ def rerank(
     from ponderank.reranker import Reranker, candidates
 
     found = documents(docs or [])
-    chosen = named(recipe, think)
+    chosen, kept = chosen_by(recipe, cascade, think)
+    top_k = top_k or kept
     # only what is streamed can be shown or cut short; otherwise a server spares itself the work
     options: dict[str, Any] = {"stream": True} if (engine or "").startswith("http") and (watch or deadline) else {}
     with Reranker(
@@ -177,6 +189,17 @@ def best(ranking: Ranking, top_k: int | None, min_prob: float | None) -> Ranking
 def _listed(counts: dict[str, int]) -> str:
     named_ones = [f"{count} {name}" for name, count in sorted(counts.items()) if name != "no probability"]
     return ", ".join(named_ones) or "none was given"
+
+
+def chosen_by(recipe: str | None, cascade: str | None, think: bool | None) -> tuple[str | Recipe, int | None]:
+    """What ``--recipe`` or ``--cascade`` asks for, and how many of a cascade's last stage are wanted."""
+    if cascade is None:
+        return named(recipe, think), None
+    from ponderank.recipes.cascades import cascade as read
+
+    if recipe is not None:
+        raise typer.BadParameter("give --recipe or --cascade, not both", param_hint="--cascade")
+    return read(cascade)
 
 
 def named(recipe: str | None, think: bool | None) -> str:

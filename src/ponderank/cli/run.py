@@ -11,6 +11,7 @@ import typer
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
     Calibration,
+    CascadeText,
     DryRun,
     EngineName,
     Model,
@@ -18,7 +19,7 @@ from ponderank.cli.rerank import (
     RecipeName,
     Think,
     ThinkTokens,
-    named,
+    chosen_by,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def run(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Candidates a query.")] = 100,
     recipe: RecipeName = None,
+    cascade: CascadeText = None,
     model: Model = None,
     engine: EngineName = None,
     think: Think = None,
@@ -101,7 +103,7 @@ def run(
         split=split,
         run_file=run_file,
         k=k,
-        recipe=named(recipe, think),
+        recipe=chosen_by(recipe, cascade, think)[0],
         model=model,
         engine=engine,
         think=think is not False,
