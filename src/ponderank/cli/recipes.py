@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,36 +12,100 @@ import typer
 from ponderank.cli.output import Form
 
 if TYPE_CHECKING:
+    from ponderank.recipe import Recipe
     from ponderank.recipes.needs import Needs
+    from ponderank.suits import Suited
 
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Explain this recipe.")] = None,
+    find: Annotated[
+        str | None,
+        typer.Option(
+            "--find", help="Only those with this text in name, model, format, strategy, paper or note.", metavar="TEXT"
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="Say what runs on this engine and what does not, and why: onnx, transformers, llamacpp, vllm, or a server's URL.",
+            metavar="ENGINE",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="With --engine: the model's folder, or a server's name for it.", metavar="MODEL"),
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="auto: a table on a terminal, JSON in a pipe.")] = Form.auto,
 ) -> None:
-    """List the recipes, or explain one."""
-    from ponderank.cli.output import console, is_table
-    from ponderank.recipes import NEEDS, RECIPES, find
+    """List the recipes, or explain one; with --engine, say which of them it can run."""
+    from ponderank.cli.output import is_table
+    from ponderank.recipes import RECIPES
+    from ponderank.recipes import find as find_recipe
 
-    if name is not None:
-        described = find(name).to_dict()
-        if is_table(form):
-            print(_explained(described))
-            print("\n".join(how_to_run(name)))
-        else:
-            needs = NEEDS.get(name)
-            print(json.dumps(described | ({"needs": needed(needs)} if needs else {}), ensure_ascii=False))
-        return
+    if model is not None and engine is None:
+        raise typer.BadParameter("--model says which model an --engine runs; give both", param_hint="--model")
+    chosen = [find_recipe(name)] if name is not None else [one for one in RECIPES.values() if _holds(one, find)]
+    if not chosen:
+        raise typer.BadParameter(f"no recipe has {find!r} in it; leave --find out to see all", param_hint="--find")
+    suited = _suited(chosen, engine, model)
     if not is_table(form):
-        for recipe in RECIPES.values():
-            print(json.dumps(recipe.to_dict(), ensure_ascii=False))
-        return
+        for recipe in chosen:
+            print(json.dumps(_described(recipe, suited), ensure_ascii=False))
+    elif name is not None:
+        print(_explained(chosen[0].to_dict()))
+        print("\n".join(how_to_run(name)))
+        if suited:
+            print(f"\non {engine}: {_said(suited[name])}")
+    else:
+        _listed(chosen, suited)
+
+
+def _holds(recipe: Recipe, text: str | None) -> bool:
+    """Whether a recipe has a text in what is told of it, small and capital letters alike."""
+    kinds = (type(recipe.strategy).__name__, *(type(judge.format).__name__ for judge in recipe.judges))
+    told = " ".join((recipe.name, recipe.paper, recipe.note, *kinds, *(judge.model for judge in recipe.judges)))
+    return text is None or text.lower() in told.lower()
+
+
+def _suited(chosen: Sequence[Recipe], engine: str | None, model: str | None) -> dict[str, Suited]:
+    """By recipe, whether the engine can run it; empty without an engine."""
+    if engine is None:
+        return {}
+    from ponderank.recipes import NEEDS
+    from ponderank.suits import offered, suits
+
+    offer = offered(engine, model)
+    return {recipe.name: suits(recipe, offer, NEEDS.get(recipe.name)) for recipe in chosen}
+
+
+def _described(recipe: Recipe, suited: dict[str, Suited]) -> dict[str, Any]:
+    from ponderank.recipes import NEEDS
+
+    needs, found = NEEDS.get(recipe.name), suited.get(recipe.name)
+    told = {"needs": needed(needs)} if needs else {}
+    if found is not None:
+        told |= {"runs": found.runs, "why": found.why}  # type: ignore[dict-item]
+    return recipe.to_dict() | told
+
+
+def _said(found: Suited) -> str:
+    return f"{'yes' if found.runs else 'no'}{': ' if found.why else ''}{found.why}"
+
+
+def _listed(chosen: Sequence[Recipe], suited: dict[str, Suited]) -> None:
     from rich.table import Table
 
-    table = Table("recipe", "model", "what it does", "after", box=None, pad_edge=False, header_style="bold")
-    for recipe in RECIPES.values():
-        what = recipe.note or f"{type(recipe.strategy).__name__} over {type(recipe.format).__name__}"
-        table.add_row(recipe.name, recipe.model or "(give one)", what, recipe.paper)
+    from ponderank.cli.output import console
+
+    last = "runs there" if suited else "after"
+    table = Table("recipe", "model", "what it does", last, box=None, pad_edge=False, header_style="bold")
+    for recipe in sorted(chosen, key=lambda one: bool(suited) and not suited[one.name].runs):
+        kinds = " + ".join(type(judge.format).__name__ for judge in recipe.judges)
+        what = recipe.note or f"{type(recipe.strategy).__name__} over {kinds}"
+        told = _said(suited[recipe.name]) if suited else recipe.paper
+        table.add_row(recipe.name, recipe.model or "(give one)", what, told)
     console().print(table)
 
 
