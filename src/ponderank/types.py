@@ -336,8 +336,8 @@ class Ranking:
     def rows(self) -> list[dict[str, Any]]:
         """One JSON-ready mapping a document: rank (from 1), id, score, prob, text.
 
-        Where there is one also title, flaw, verdict, reasoning, estimate, evidence, and the ``level`` of the last judgement
-        if it was not the full one.
+        Where there is one also title, flaw, verdict, reasoning, estimate, evidence, and of the last judgement the ``level`` if it
+        was not the full one and the ``judge`` if it was not the first.
         """
         last = {step.group: step for step in self.trace if len(step.group) == 1}
         rows = []
@@ -352,6 +352,8 @@ class Ranking:
                 row["flaw"] = step.judgement.flaw
             if step and step.level:
                 row["level"] = step.level
+            if step and step.judge:
+                row["judge"] = step.judge
             if step:
                 judged = step.judgement
                 told = {"verdict": judged.verdict, "reasoning": judged.reasoning, "estimate": judged.estimate}
