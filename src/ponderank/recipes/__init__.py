@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
 from ponderank.errors import RecipeError
-from ponderank.formats.classify import CrossEncoder
-from ponderank.formats.graded import ERank, RetroStar, TFRank
-from ponderank.formats.pair_form import PairForm
 from ponderank.formats.passages import Passages
-from ponderank.formats.rank1 import Rank1
 from ponderank.formats.sentences import Evidence
-from ponderank.formats.verdict import Verdict
-from ponderank.formats.yes_no import YesNo
 from ponderank.recipe import Recipe, nearest
-from ponderank.recipes.encoders import RECIPES as ENCODERS
-from ponderank.recipes.language import NEEDS as NEEDS
-from ponderank.recipes.language import RECIPES as LANGUAGE
-from ponderank.strategies.adaptive import AdaptiveThinking
-from ponderank.strategies.layered import LayeredExit
-from ponderank.strategies.pointwise import Pointwise
+from ponderank.recipes import encoders, language, listwise
+from ponderank.recipes.needs import Needs
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*ENCODERS, *LANGUAGE)}
+_TABLES = (encoders.RECIPES, language.RECIPES, listwise.RECIPES)
 
-KINDS: tuple[type, ...] = (
-    AdaptiveThinking, CrossEncoder, ERank, Evidence, LayeredExit, PairForm, Passages, Pointwise, Rank1, RetroStar, TFRank,
-    Verdict, YesNo,
-)  # fmt: skip
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for table in _TABLES for recipe in table}
+
+NEEDS: dict[str, Needs] = language.NEEDS | listwise.NEEDS
+"""By recipe; one that has no model of its own, or the embedded one, has none."""
+
+
+def _kinds(value: Any) -> Iterator[type]:
+    """The classes that a recipe's parts are made of."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield type(value)
+        for field in dataclasses.fields(value):
+            yield from _kinds(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _kinds(item)
+
+
+_PARTS = [part for recipe in RECIPES.values() for part in (recipe.strategy, *(one.format for one in recipe.judges))]
+KINDS: tuple[type, ...] = tuple(
+    dict.fromkeys([*(kind for part in _PARTS for kind in _kinds(part)), Evidence, Passages])
+)
 """The classes that ``Recipe.from_dict`` may build."""
 
 
