@@ -10,14 +10,14 @@ from ponderank.errors import RecipeError
 from ponderank.formats.passages import Passages
 from ponderank.formats.sentences import Evidence
 from ponderank.recipe import Recipe, nearest
-from ponderank.recipes import encoders, language, listwise
+from ponderank.recipes import comparing, encoders, language, listwise
 from ponderank.recipes.needs import Needs
 
-_TABLES = (encoders.RECIPES, language.RECIPES, listwise.RECIPES)
+_TABLES = (encoders.RECIPES, language.RECIPES, listwise.RECIPES, comparing.RECIPES)
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for table in _TABLES for recipe in table}
 
-NEEDS: dict[str, Needs] = language.NEEDS | listwise.NEEDS
+NEEDS: dict[str, Needs] = language.NEEDS | listwise.NEEDS | comparing.NEEDS
 """By recipe; one that has no model of its own, or the embedded one, has none."""
 
 
