@@ -94,9 +94,15 @@ def _checked(wins: Floats, ties: Floats, prior: float) -> bool:
 
 
 def _updated(i: int, strengths: Floats, won: Floats, tie: float, prior: float) -> float:
-    own, root = strengths[i], np.sqrt(strengths[i] * strengths)
-    whole = own + strengths + 2 * tie * root
+    own = strengths[i]
     imagined = prior / (own + 1)
+    if not tie:
+        whole = own + strengths
+        return float(
+            (float((won[i] * strengths / whole).sum()) + imagined) / (float((won[:, i] / whole).sum()) + imagined)
+        )
+    root = np.sqrt(own * strengths)
+    whole = own + strengths + 2 * tie * root
     gained = float((won[i] * (strengths + tie * root) / whole).sum()) + imagined
     lost = float((won[:, i] * (1 + tie * root / own) / whole).sum()) + imagined
     return float(gained / lost)
