@@ -126,7 +126,7 @@ class PairSliding:
     At most ``n - 1 - p`` comparisons in pass ``p``, counted from 0. The passes run two comparisons behind one another, with
     the same result as in turn.
 
-    Source: PRP-Sliding-K (arXiv 2306.17563, section 3.3); ``llmrankers/pairwise.py`` ``bubblesort``.
+    Source: PRP-Sliding-K (arXiv 2306.17563); ``llmrankers/pairwise.py`` ``bubblesort``.
     Differs: what was compared before is not asked again, which in the paper it is, and in the code where not at the bottom.
     The rest keep the order that the passes left them in, as in the paper; in the code they go back to first-stage order.
 

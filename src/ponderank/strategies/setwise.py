@@ -24,8 +24,8 @@ class SetwiseHeapsort:
 
     Source: Setwise (arXiv 2310.09497), ``llmrankers/setwise.py`` ``heapify`` and ``heapSort``; Rank-R1 (arXiv 2503.06034)
     for ``shuffle``, there always on, with 19 children.
-    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``); each node looks only
-    at candidates that are there, so ``k`` and ``children`` may be larger than the list.
+    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``), none asked twice. The
+    authors' vote over several shuffles of one comparison is left out.
 
     >>> next(SetwiseHeapsort(children=2).plan(7))
     [(2, 5, 6), (1, 3, 4)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from ponderank.strategies.tools import Steps, together
 from ponderank.types import Ask, Group, Judgement
@@ -15,8 +15,17 @@ from ponderank.types import Ask, Group, Judgement
 Contest: TypeAlias = Callable[[Group], Steps[int]]
 """Compares candidates, of which the first leads; ends with the place of the winner among them, 0 if none beats the leader."""
 
+Ties: TypeAlias = Literal["parent", "earlier"]
+"""Which of equal ones is the greater in a heap: the one above, or the earlier of the first stage."""
+
 Span: TypeAlias = tuple[int, int]
 """A stretch of the current order, ``[start, end)``."""
+
+
+def check_ties(ties: str) -> None:
+    """Refuse what is no rule for ties."""
+    if ties not in get_args(Ties):
+        raise ValueError(f"ties {ties!r}: need one of {', '.join(get_args(Ties))}")
 
 
 def heap_top(n: int, k: int, children: int, contest: Contest) -> Steps[list[int]]:

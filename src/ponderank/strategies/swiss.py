@@ -50,6 +50,8 @@ class SwissRounds:
                 most = max(len(one) for one in games)
                 standing.remove(next(i for i in reversed(standing) if len(games[i]) == most))
             pairs = _paired(standing, games)
+            if not pairs:
+                break
             results = yield from duels.fought(pairs)
             for (a, b), result in zip(pairs, results, strict=True):
                 games[a][b], games[b][a] = result, 1.0 - result
