@@ -143,3 +143,68 @@ def test_a_folder_without_a_tokenizer_is_named(tmp_path):
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": 1}))
     with pytest.raises(DataError, match=r"not a tokenizer\.json"):
         PromptTokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["日本", "who 日本 wrote", "ŵĥö </s> 日本 who"])
+def test_unknown_characters_have_the_ids_of_the_whole_string(sentence_piece, text):
+    """What stands for them is an added token, yet none that the text's writer put there."""
+    whole = "".join(part.text for part in prompt(text.replace("</s>", "")))
+    assert sentence_piece.encode(prompt(text.replace("</s>", ""))) == sentence_piece.inner.encode(whole).ids
+    assert sentence_piece.inner.token_to_id("</s>") not in sentence_piece.encode(prompt(text))
+
+
+def test_the_unknown_token_written_in_a_document_is_plain_text(sentence_piece):
+    unknown = sentence_piece.inner.token_to_id("<unk>")
+    ids = sentence_piece.encode(prompt("who <unk> wrote"))
+    assert unknown not in ids
+    assert sentence_piece.inner.encode("who <unk> wrote").ids.count(unknown) == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(alphabet="ab é\n日<im_start|>", max_size=12), min_size=1, max_size=5))
+def test_every_token_has_a_place_in_the_part_it_begins_in(byte_level, texts):
+    parts = tuple(Part(text, trusted=at % 2 == 0, may_shorten=True) for at, text in enumerate(texts))
+    fitted, places = byte_level.located(parts, None)
+    assert len(places) == len(fitted.ids)
+    assert all(0 <= place.start <= place.end <= len(texts[place.part]) for place in places)
+    keys = [(place.part, place.start) for place in places]
+    assert keys == sorted(keys)
+
+
+def test_places_speak_of_the_prompts_own_parts_also_in_a_chat_and_around_a_text(byte_level, sentence_piece):
+    chat = (Part("Judge.", True, role="system"), Part("Is it", True, role="user"), Part(" who", False, role="user"))
+    fitted, places = byte_level.located(chat, None)
+    said = [byte_level.decode([id_]) for id_ in fitted.ids]
+    for part in range(3):
+        held = "".join(text for text, place in zip(said, places, strict=True) if place.part == part)
+        assert held == chat[part].text
+    assert places[0].part == places[-1].part == -1
+    _, places = sentence_piece.located((Part("who", False),), None)
+    assert [place.part for place in places] == [-1, 0]
+
+
+def test_a_token_across_a_border_counts_with_the_part_it_begins_in(byte_level):
+    _, places = byte_level.located((Part("Is ", True), Part("who", False)), None)
+    assert (places[-1].part, places[-1].start, places[-1].end) == (0, 2, 3)
+
+
+def test_places_of_a_shortened_prompt_are_those_of_what_is_left(byte_level):
+    long = prompt(" nobody knows who wrote it" * 40, head=Part("Passage:", True))
+    fitted, places = byte_level.located(long, 60)
+    assert fitted == byte_level.fit(long, 60)
+    assert [byte_level.decode([id_]) for id_ in fitted.ids] == [
+        long[place.part].text[place.start : place.end] for place in places
+    ]
+    assert {place.part for place in places} == {0, 1, 2}
+
+
+def test_a_tokenizer_that_truncates_by_itself_loses_nothing_of_a_hostile_text(tmp_path):
+    """The files of sentence-transformers say ``truncation``; a text that is taken apart must not be cut by it."""
+    tiny_lm.tokenizer(tmp_path)
+    whole, path = PromptTokenizer(tmp_path), tmp_path / "tokenizer.json"
+    described = json.loads(path.read_text())
+    described["truncation"] = {"max_length": 8, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    path.write_text(json.dumps(described))
+    hostile = (Part("many words and </think> then many more words that go on", trusted=False),)
+    assert PromptTokenizer(tmp_path).encode(hostile) == whole.encode(hostile)
+    assert len(whole.encode(hostile)) > 8

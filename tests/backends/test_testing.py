@@ -3,7 +3,7 @@ import pytest
 from ponderank.backends.adapters import WordTokenizer
 from ponderank.backends.testing import Counting, Oracle, Replay, Scripted
 from ponderank.errors import BackendError
-from ponderank.types import Choose, Classify, Generate, Likelihood, Part, Reply
+from ponderank.types import Attend, Choose, Classify, Embed, Fused, Generate, Likelihood, Part, Reply
 
 PAIRS = [Classify("q", str(i)) for i in range(20)]
 PROMPT = (Part("one two ", trusted=True), Part("three", trusted=False))
@@ -60,6 +60,10 @@ def test_a_replay_refuses_what_was_not_recorded():
         (Generate(PROMPT, 9, watch=("yes",)), (0.0,), 3),
         (Generate(PROMPT, 9), (), 3),
         (Likelihood(PROMPT, "x"), (0.0,), 3),
+        (Classify("a b", "c", other="d e"), (0.0,), 5),
+        (Fused((PROMPT, PROMPT), 7), (), 6),
+        (Attend(PROMPT, (0,), 1), (), 3),
+        (Embed(PROMPT), (), 3),
     ],
 )
 def test_a_dry_run_answers_neutrally_and_counts_tokens(call, scores, tokens):
@@ -75,3 +79,20 @@ def test_a_dry_run_counts_pairs_as_the_model_reads_them():
 
     ((_, reply),) = ask(Counting(Pairs()), [Classify("a", "b c")])
     assert reply.usage.prompt_tokens == 6
+
+
+def test_a_dry_run_writes_a_fused_text_to_its_last_token():
+    ((_, reply),) = ask(Counting(WordTokenizer()), [Fused((PROMPT, PROMPT), 7)])
+    assert (reply.text, reply.usage.output_tokens) == ("", 7)
+
+
+def test_in_a_dry_run_no_word_of_a_part_gets_attention():
+    ((_, reply),) = ask(Counting(WordTokenizer()), [Attend(PROMPT, (1, 0), 1)])
+    assert reply.vectors == ((0.0,), (0.0, 0.0))
+
+
+def test_in_a_dry_run_all_embeddings_are_one_and_a_words_has_its_span():
+    ((_, pooled), (_, each)) = ask(Counting(WordTokenizer()), [Embed(PROMPT), Embed(PROMPT, "tokens")])
+    assert pooled.vectors == ((1.0,),)
+    assert each.vectors == ((1.0,),) * 3
+    assert each.spans == ((0, 3), (4, 7), (8, 13))

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from ponderank.backends.adapters import Threaded
 from ponderank.backends.pairs import PairTokenizer
-from ponderank.errors import DataError
+from ponderank.errors import DataError, RecipeError
 from ponderank.types import Call, Classify, Reply, Usage
 
 
@@ -80,7 +80,16 @@ class OnnxClassifier:
         return self._run(call)
 
     def add(self, call: Call) -> int:
-        """Queue a pair; returns its ticket."""
+        """Queue a pair; returns its ticket.
+
+        Raises:
+            RecipeError: two texts (duoBERT), which need a third segment.
+        """
+        if isinstance(call, Classify) and call.other:
+            raise RecipeError(
+                "an ONNX cross-encoder reads one text beside the query, not two; run this recipe's checkpoint with the engine "
+                "transformers"
+            )
         return self._work.add(call)
 
     def step(self) -> list[tuple[int, Reply]]:

@@ -7,6 +7,7 @@ one of the tokenizer's own tokens (``</think>``, ``<|im_end|>``), that text is r
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,6 +28,18 @@ class Fitted:
     ids: list[int]
     cut_tokens: int = 0
     too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a token stands: the prompt's part it begins in, and ``[start, end)`` in the code points of that part's text.
+
+    ``part`` is -1 for what the tokenizer or the chat template puts around the parts.
+    """
+
+    part: int = -1
+    start: int = 0
+    end: int = 0
 
 
 class PromptTokenizer:
@@ -57,8 +70,10 @@ class PromptTokenizer:
         self.inner.no_padding()
         self.inner.no_truncation()
         self._added = {token["id"] for token in described.get("added_tokens", ())}
-        self._first = Tokenizer.from_str(json.dumps({**described, "added_tokens": []}))
-        self._rest = Tokenizer.from_str(json.dumps(_unprefixed({**described, "added_tokens": []})))
+        self._unknown = _unknown(described.get("model", {}))
+        plain = {**described, "added_tokens": [], "truncation": None, "padding": None}
+        self._first = Tokenizer.from_str(json.dumps(plain))
+        self._rest = Tokenizer.from_str(json.dumps(_unprefixed(plain)))
         self._before, self._after = self._around()
         self.chat = ChatTemplate.load(folder)
         self._label = lru_cache(maxsize=1024)(self._label_ids)
@@ -81,8 +96,21 @@ class PromptTokenizer:
 
     def fit(self, prompt: Prompt, room: int | None) -> Fitted:
         """The ids within ``room`` tokens: documents lose their ends, the longest first, never a query or the template."""
+        return self._fitted(prompt, room)[0]
+
+    def located(self, prompt: Prompt, room: int | None) -> tuple[Fitted, list[Place]]:
+        """The same, and where each of the ids stands."""
+        fitted, shown, numbers, spans = self._fitted(prompt, room)
+        before = 0 if any(part.role for part in prompt) else len(self._before)
+        after = len(fitted.ids) - before - len(spans)
+        return fitted, [*[Place()] * before, *_places(shown, numbers, spans), *[Place()] * after]
+
+    def _fitted(
+        self, prompt: Prompt, room: int | None
+    ) -> tuple[Fitted, Sequence[Part], list[int], list[tuple[int, int]]]:
+        """What fits; the parts as they are read then, each one's number in the prompt, and the spans of the ids in them."""
         chat = any(part.role for part in prompt)
-        parts = self.chat.render(prompt) if chat else prompt
+        parts, numbers = self._shown(prompt) if chat else (prompt, list(range(len(prompt))))
         around = 0 if chat else len(self._before) + len(self._after)
 
         def whole(ids: list[int]) -> list[int]:
@@ -91,13 +119,21 @@ class PromptTokenizer:
         ids, spans = self._encode(parts)
         total = len(ids) + around
         if room is None or total <= room:
-            return Fitted(whole(ids))
+            return Fitted(whole(ids)), parts, numbers, spans
         for slack in (0, 1, 2, 4, 8, 16):  # cutting a word in two may make more tokens of it
             shorter = _shortened(parts, spans, len(ids) + around - room + slack)
-            ids_now, _ = self._encode(shorter)
+            ids_now, spans_now = self._encode(shorter)
             if len(ids_now) + around <= room:
-                return Fitted(whole(ids_now), cut_tokens=len(ids) - len(ids_now))
-        return Fitted(whole(ids), too_long=True)
+                return Fitted(whole(ids_now), cut_tokens=len(ids) - len(ids_now)), shorter, numbers, spans_now
+        return Fitted(whole(ids), too_long=True), parts, numbers, spans
+
+    def _shown(self, prompt: Prompt) -> tuple[list[Part], list[int]]:
+        """A chat in the model's template, and each part's number in the prompt: -1 for the template's own."""
+        numbered = tuple(replace(part, text=str(at), trusted=False) for at, part in enumerate(prompt))
+        found = self.chat.render(numbered)  # which looks at no part's text
+        numbers = [-1 if part.trusted else int(part.text) for part in found]
+        parts = [part if at < 0 else replace(prompt[at], role="") for part, at in zip(found, numbers, strict=True)]
+        return parts, numbers
 
     def label(self, label: str, after: str = "") -> tuple[int, ...]:
         """The ids that continue a text ending in ``after`` with ``label``.
@@ -137,12 +173,16 @@ class PromptTokenizer:
         special = [
             (start, end, id_)
             for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
-            if id_ in self._added
+            if self._is_special(id_, text[start:end])
         ]
         if not any(start < b and a < end for start, end, _ in special for a, b in untrusted):
             return encoding.ids, encoding.offsets
         ours = [s for s in special if not any(s[0] < b and a < s[1] for a, b in untrusted)]
         return self._piecewise(text, ours)
+
+    def _is_special(self, id_: int, text: str) -> bool:
+        """Whether a token is one of the tokenizer's own; what stands for unknown characters is none, unless it was written so."""
+        return id_ in self._added and (self.inner.id_to_token(id_) != self._unknown or self._unknown in text)
 
     def _piecewise(self, text: str, separators: list[tuple[int, int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
         """The same with only the given ``(start, end, id)`` as special tokens; all else is plain text."""
@@ -166,13 +206,34 @@ class PromptTokenizer:
                 continue
             encoding = (self._rest if a else self._first).encode(text[a:b], add_special_tokens=False)
             found = zip(encoding.ids, encoding.offsets, strict=True)
-            bad = next(((x, y) for id_, (x, y) in found if id_ in self._added and y - x > 1), None)
+            bad = next(
+                ((x, y) for id_, (x, y) in found if y - x > 1 and self._is_special(id_, text[a + x : a + y])), None
+            )
             if bad:
                 middle = a + (bad[0] + bad[1]) // 2
                 waiting += [(middle, b), (a, middle)]
                 continue
             ids += encoding.ids
             spans += [(a + x, a + y) for x, y in encoding.offsets]
+
+
+def _unknown(model: dict[str, Any]) -> str:
+    """The token that a tokenizer's model puts for what it does not know; empty if it has none."""
+    at = model.get("unk_id")
+    return str(model["vocab"][at][0]) if isinstance(at, int) else model.get("unk_token") or ""
+
+
+def _places(parts: Sequence[Part], numbers: Sequence[int], spans: Sequence[tuple[int, int]]) -> list[Place]:
+    """Where tokens with these spans in the joined text stand; one across a border counts with the part it begins in."""
+    borders = [0]
+    for part in parts:
+        borders.append(borders[-1] + len(clean(part.text)))
+    out = []
+    for start, end in spans:
+        first = start if end > start else max(start - 1, 0)  # of lone white space some tokenizers tell only the end
+        at = min(bisect_right(borders, first), len(parts)) - 1
+        out.append(Place(numbers[at], first - borders[at], min(end, borders[at + 1]) - borders[at]))
+    return out
 
 
 def _unprefixed(described: Any) -> Any:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from ponderank.backends.adapters import WordTokenizer
 from ponderank.contracts import Tokenizer
 from ponderank.errors import BackendError
-from ponderank.types import Call, Choose, Classify, Generate, Likelihood, Reply, Usage
+from ponderank.types import (
+    Attend,
+    Call,
+    Choose,
+    Classify,
+    Embed,
+    Fused,
+    Generate,
+    Likelihood,
+    Reply,
+    Usage,
+)
 
-EVERY_KIND: frozenset[type[Call]] = frozenset({Generate, Choose, Classify, Likelihood})
+EVERY_KIND: frozenset[type[Call]] = frozenset({Generate, Choose, Classify, Likelihood, Fused, Attend, Embed})
 
 
 class Oracle:
@@ -143,7 +155,8 @@ class Counting:
     """Answers nothing in earnest and counts what would be asked: the dry run.
 
     Neutral replies: score 0 for a pair, equal log-probabilities for labels; a text counts as written to its last token
-    (``Usage.output_tokens`` is thus an upper bound), is empty, and ended where its first stop string says.
+    (``Usage.output_tokens`` is thus an upper bound), is empty, and ended where its first stop string says. No word gets any
+    attention, and all embeddings are the same; both have a value, or a vector, a word.
     """
 
     def __init__(self, backend_tokenizer: Tokenizer, can: frozenset[type[Call]] = EVERY_KIND) -> None:
@@ -169,12 +182,29 @@ class Counting:
     def _neutral(self, call: Call) -> Reply:
         if isinstance(call, Classify):
             # what the model would read, special tokens and cuts included
+            texts = (call.query, call.text, *([call.other] if call.other else []))
             pair = getattr(self.tokenizer, "pair_tokens", None)
-            count = self.tokenizer.count
-            tokens = pair(call.query, call.text) if pair else count(call.query) + count(call.text)
+            tokens = pair(*texts) if pair else sum(map(self.tokenizer.count, texts))
             return Reply(scores=(0.0,), usage=Usage(calls=1, prompt_tokens=tokens))
+        prompts = call.prompts if isinstance(call, Fused) else (call.prompt,)
+        written = call.max_tokens if isinstance(call, Generate | Fused) else 0
+        usage = Usage(calls=1, prompt_tokens=sum(map(self.tokenizer.count, prompts)), output_tokens=written)
+        if isinstance(call, Fused):
+            return Reply(usage=usage)
+        if isinstance(call, Attend):
+            words = (len(call.prompt[part].text.split()) for part in call.parts)
+            return Reply(usage=usage, vectors=tuple((0.0,) * count for count in words))
+        if isinstance(call, Embed):
+            return _same(call, usage)
         labels = call.labels if isinstance(call, Choose) else call.watch if isinstance(call, Generate) else ("",)
-        written = call.max_tokens if isinstance(call, Generate) else 0
-        usage = Usage(calls=1, prompt_tokens=self.tokenizer.count(call.prompt), output_tokens=written)
         stop = call.stop[0] if isinstance(call, Generate) and call.stop else ""
         return Reply(scores=(0.0,) * len(labels), usage=usage, stop=stop)
+
+
+def _same(call: Embed, usage: Usage) -> Reply:
+    """An embedding like all others; by token one a word, with its span."""
+    if call.pool != "tokens":
+        return Reply(usage=usage, vectors=((1.0,),))
+    text = "".join(part.text for part in call.prompt)
+    spans = tuple(match.span() for match in re.finditer(r"\S+", text))
+    return Reply(usage=usage, vectors=((1.0,),) * len(spans), spans=spans)

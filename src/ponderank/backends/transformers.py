@@ -14,14 +14,14 @@ from typing import Any
 from ponderank.backends.onnx import fingerprint
 from ponderank.backends.pairs import PairTokenizer
 from ponderank.backends.weights import unseen_bars
-from ponderank.errors import BackendError, DataError, MissingExtra
+from ponderank.errors import BackendError, DataError, MissingExtra, RecipeError
 from ponderank.types import Call, Classify, Reply, Usage
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 class TorchClassifier:
-    """A cross-encoder in torch; answers ``Classify``.
+    """A cross-encoder in torch; answers ``Classify``, also with two texts where the model knows three segments (duoBERT).
 
     Args:
         folder: a Hugging Face checkpoint folder with ``tokenizer.json`` and one or two labels.
@@ -82,18 +82,26 @@ class TorchClassifier:
         self._tickets = 0
 
     def add(self, call: Call) -> int:
-        """Queue a pair; returns its ticket."""
+        """Queue a pair; returns its ticket.
+
+        Raises:
+            RecipeError: two texts for a model that knows fewer than three segments.
+        """
         if not isinstance(call, Classify):
             raise TypeError(f"TorchClassifier answers Classify, not {type(call).__name__}")
+        segments = getattr(self.model.config, "type_vocab_size", 0)
+        if call.other and segments < 3:
+            raise RecipeError(
+                f"two texts beside the query are three segments, and this model's type_vocab_size is {segments}; "
+                "give a model that compares two texts (duoBERT), or a recipe that shows one"
+            )
         self._tickets += 1
         self._waiting.append((self._tickets, call))
         return self._tickets
 
     def step(self) -> list[tuple[int, Reply]]:
         """Run one batch: the longest pairs waiting, as many as the token budget holds."""
-        self._sorted += [
-            _Pair(ticket, call, *self.tokenizer.pair(call.query, call.text)) for ticket, call in self._waiting
-        ]
+        self._sorted += [self._tokenised(ticket, call) for ticket, call in self._waiting]
         if self._waiting:
             self._sorted.sort(key=lambda pair: len(pair.ids))
             self._waiting.clear()
@@ -105,6 +113,11 @@ class TorchClassifier:
         rows = self._logits(batch)
         seconds = (time.perf_counter() - start) / len(batch)
         return [(pair.ticket, pair.reply(row, seconds)) for pair, row in zip(batch, rows, strict=True)]
+
+    def _tokenised(self, ticket: int, call: Classify) -> _Pair:
+        texts = (call.query, call.text)
+        found = self.tokenizer.triple(*texts, call.other) if call.other else self.tokenizer.pair(*texts)
+        return _Pair(ticket, call, *found)
 
     def _logits(self, batch: list[_Pair]) -> list[list[float]]:
         import torch

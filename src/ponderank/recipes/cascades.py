@@ -35,7 +35,9 @@ def cascade(text: str) -> tuple[Recipe, int | None]:
         raise RecipeError(f"stage {stages[at][0].name!r} does not say how many go on; write {stages[at][0].name}:20")
     sizes = [keep for keep in keeps if keep is not None]
     if sizes != sorted(sizes, reverse=True):
-        raise RecipeError(f"cascade {text!r} keeps {', '.join(map(str, sizes))}; a stage cannot keep more than it is given")
+        raise RecipeError(
+            f"cascade {text!r} keeps {', '.join(map(str, sizes))}; a stage cannot keep more than it is given"
+        )
     recipes = [recipe for recipe, _ in stages]
     judges = [judge for recipe in recipes for judge in recipe.judges]
     papers = dict.fromkeys(recipe.paper for recipe in recipes if recipe.paper)
