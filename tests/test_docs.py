@@ -19,6 +19,18 @@ def test_the_page_about_a_new_reranker_runs_from_top_to_bottom():
     assert "CHAMPION" in world
 
 
+def test_the_page_about_strategies_makes_recipes_that_are_whole():
+    from ponderank.backends.adapters import WordTokenizer
+    from ponderank.backends.testing import Counting
+    from ponderank.recipe import check
+
+    world = {}
+    for block in blocks("strategies.md"):
+        exec(block, world)
+    for name in ("staged", "diverse"):
+        check(world[name], Counting(WordTokenizer()))
+
+
 def test_a_new_reranker_takes_about_thirty_lines():
     method = blocks("new-reranker.md")[0]
     body = method[method.index("@dataclass") :]
