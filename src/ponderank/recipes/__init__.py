@@ -10,14 +10,27 @@ from ponderank.errors import RecipeError
 from ponderank.formats.passages import Passages
 from ponderank.formats.sentences import Evidence
 from ponderank.recipe import Recipe, nearest
-from ponderank.recipes import comparing, encoders, language, listwise
+from ponderank.recipes import attention, comparing, composed, embedding, encoders, language, listwise
 from ponderank.recipes.needs import Needs
+from ponderank.strategies.diverse import MarginalRelevance
+from ponderank.strategies.fuse import Fuse
+from ponderank.strategies.pairs import PairMergesort
 
-_TABLES = (encoders.RECIPES, language.RECIPES, listwise.RECIPES, comparing.RECIPES)
+_TABLES = (
+    encoders.RECIPES,
+    language.RECIPES,
+    listwise.RECIPES,
+    comparing.RECIPES,
+    embedding.RECIPES,
+    attention.RECIPES,
+    composed.RECIPES,
+)
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for table in _TABLES for recipe in table}
 
-NEEDS: dict[str, Needs] = language.NEEDS | listwise.NEEDS | comparing.NEEDS
+NEEDS: dict[str, Needs] = (
+    language.NEEDS | listwise.NEEDS | comparing.NEEDS | embedding.NEEDS | attention.NEEDS | composed.NEEDS
+)
 """By recipe; one that has no model of its own, or the embedded one, has none."""
 
 
@@ -32,10 +45,9 @@ def _kinds(value: Any) -> Iterator[type]:
             yield from _kinds(item)
 
 
+_MORE = (Evidence, Fuse, MarginalRelevance, PairMergesort, Passages)
 _PARTS = [part for recipe in RECIPES.values() for part in (recipe.strategy, *(one.format for one in recipe.judges))]
-KINDS: tuple[type, ...] = tuple(
-    dict.fromkeys([*(kind for part in _PARTS for kind in _kinds(part)), Evidence, Passages])
-)
+KINDS: tuple[type, ...] = tuple(dict.fromkeys([*(kind for part in _PARTS for kind in _kinds(part)), *_MORE]))
 """The classes that ``Recipe.from_dict`` may build."""
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Generator, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
+from ponderank.contracts import Strategy
 from ponderank.types import Ask, Group, Judgement
 
 Result = TypeVar("Result")
@@ -95,3 +96,27 @@ def _moved(ask: Group | Ask, members: Sequence[int], judge: int) -> Group | Ask:
         group = tuple(members[i] for i in ask)
         return Ask(group, judge=judge) if judge else group
     return Ask(tuple(members[i] for i in ask.group), ask.level, ask.judge + judge)
+
+
+def judges_of(strategy: Strategy) -> int:
+    """How many judges a strategy asks.
+
+    >>> from ponderank.strategies.pointwise import Pointwise
+    >>> judges_of(Pointwise())
+    1
+    """
+    return int(getattr(strategy, "judges", 1))
+
+
+def numbered(strategies: Sequence[Strategy]) -> tuple[tuple[int, Strategy], ...]:
+    """Each strategy with the number of its first judge, where each asks judges of its own.
+
+    >>> from ponderank.strategies.pointwise import Pointwise
+    >>> [judge for judge, _ in numbered([Pointwise(), Pointwise()])]
+    [0, 1]
+    """
+    starts, start = [], 0
+    for strategy in strategies:
+        starts.append(start)
+        start += judges_of(strategy)
+    return tuple(zip(starts, strategies, strict=True))
