@@ -39,7 +39,7 @@ class AdaptiveThinking:
 
     >>> plan = AdaptiveThinking(k=1).plan(2)
     >>> next(plan)
-    [Ask(group=(0,), level=1), Ask(group=(1,), level=1)]
+    [Ask(group=(0,), level=1, judge=0), Ask(group=(1,), level=1, judge=0)]
     """
 
     k: int = 10

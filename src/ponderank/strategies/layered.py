@@ -29,7 +29,7 @@ class LayeredExit:
 
     >>> plan = LayeredExit(k=1, exits=((1, 0.5),)).plan(2)
     >>> next(plan)
-    [Ask(group=(0,), level=1), Ask(group=(1,), level=1)]
+    [Ask(group=(0,), level=1, judge=0), Ask(group=(1,), level=1, judge=0)]
     """
 
     k: int
