@@ -190,5 +190,5 @@ def _free(reply: Reply) -> Reply:
 
 def _reply(values: dict[str, Any]) -> Reply:
     known = {name: values[name] for name in ("stop", "cut_tokens", "estimate") if name in values}
-    rows = {name: tuple(map(tuple, values[name])) for name in ("vectors", "spans") if name in values}
+    rows: dict[str, Any] = {name: tuple(map(tuple, values[name])) for name in ("vectors", "spans") if name in values}
     return Reply(values["text"], values["finish"], tuple(values["scores"]), Usage(**values["usage"]), **known, **rows)
