@@ -2,6 +2,7 @@ import json
 
 from ponderank.cli.robustness import Test as Tried
 from ponderank.cli.robustness import robustness
+from ponderank.robustness.trials import TESTS
 
 
 def test_the_command_prints_the_five_and_leaves_everything_in_its_folder(collection, model, tmp_path, capsys):
@@ -25,6 +26,16 @@ def test_a_dry_run_counts_and_writes_nothing(collection, model, tmp_path, capsys
     robustness(str(collection), tmp_path / "out", **given)
     assert json.loads(capsys.readouterr().out)["calls"] == 48
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_of_single_passages_is_told_that_places_are_left_out(collection, model, tmp_path, capsys):
+    given = {"recipe": "default", "model": str(model), "limit": 1, "run_file": collection / "first.trec"}
+    robustness(str(collection), tmp_path / "out", **given, tests=[Tried.position])
+    assert "position is left out: the recipe judges the relevance of one passage at a time" in capsys.readouterr().err
+
+
+def test_every_test_can_be_asked_for():
+    assert {test.value for test in Tried} == set(TESTS)
 
 
 def test_a_wrong_variation_is_bad_input(ponderank, collection, model, tmp_path):

@@ -99,7 +99,7 @@ def test_a_recipe_names_its_model_its_paper_or_that_a_model_must_be_given(recipe
 @pytest.mark.parametrize(
     ("name", "sure"),
     [
-        ("jointrank", 1), ("jointrank-10", 1), ("tdpart", 10), ("tdpart-rank-zephyr", 10), ("self-consistency-rank-zephyr", 10),
+        ("jointrank", 1), ("jointrank-10", 1), ("tdpart", 3), ("tdpart-parallel", 10), ("self-consistency-rank-zephyr", 10),
         ("mono-duo-t5-base", 10), ("dear", 10), ("think-top-20", 10), ("default-diverse", 1),
     ],
 )  # fmt: skip

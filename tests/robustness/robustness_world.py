@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from ponderank.backends.adapters import Batched
 from ponderank.backends.testing import Oracle
 from ponderank.formats.classify import CrossEncoder
-from ponderank.recipe import Recipe
+from ponderank.formats.pair import PRP
+from ponderank.formats.permutation import RankLLM
+from ponderank.formats.setwise import Setwise
+from ponderank.recipe import Judge, Recipe
 from ponderank.robustness.laid import Suite
 from ponderank.run import Experiment
+from ponderank.strategies.cascade import Cascade
+from ponderank.strategies.pairs import PairHeapsort
 from ponderank.strategies.pointwise import Pointwise
-from ponderank.types import Reply, Usage
+from ponderank.strategies.setwise import SetwiseHeapsort
+from ponderank.strategies.window import Window
+from ponderank.types import Generate, Reply, Usage
 
 WORDS = ("alpha", "beta")
 DOCS = 24
@@ -85,3 +92,59 @@ class Eager:
 
 
 EAGER = Recipe("eager", "none", CrossEncoder(), Eager())
+
+
+class Reader(Batched):
+    """A judge of passages shown together: ``says`` writes the answer from what the passages are worth, in the order shown.
+
+    ``prompts`` remembers what was asked; ``fails`` says, from the same, what is answered in a way that nobody can read.
+    """
+
+    def __init__(self, says, fails=lambda worth: False):
+        self.says, self.fails, self.prompts = says, fails, []
+        super().__init__(self._answers, 1000, fingerprint="reader", can=frozenset({Generate}))
+
+    def _answers(self, calls):
+        return [self._answer(call) for call in calls]
+
+    def _answer(self, call):
+        self.prompts.append("".join(part.text for part in call.prompt))
+        query = next(part.text for part in call.prompt if not part.trusted)
+        docs = [part.text for part in call.prompt if part.may_shorten]
+        worth = [counting(query.split()[-1], doc) for doc in docs]
+        text = "I cannot say." if self.fails(worth) else self.says(worth)
+        return Reply(text, usage=Usage(calls=1))
+
+
+def an_order(worth):
+    """The right order of passages, in the words of a listwise answer."""
+    best_first = sorted(range(len(worth)), key=lambda at: -worth[at])
+    return " > ".join(f"[{at + 1}]" for at in best_first)
+
+
+def as_shown(worth):
+    """The order in which the passages were shown."""
+    return " > ".join(f"[{at + 1}]" for at in range(len(worth)))
+
+
+def the_better(worth):
+    """The right letter, of two passages or of several."""
+    return "Passage " + "ABCDEFG"[worth.index(max(worth))]
+
+
+def the_first(worth):
+    """The letter of what is shown first."""
+    return "Passage A"
+
+
+def the_last(worth):
+    """The letter of what is shown last."""
+    return "Passage " + "ABCDEFG"[len(worth) - 1]
+
+
+LISTS = Recipe("lists", "none", RankLLM(), Window(6, 3))
+TWOS = Recipe("twos", "none", PRP(), PairHeapsort(k=3))
+BESTS = Recipe("bests", "none", Setwise(), SetwiseHeapsort())
+STAGES = Recipe(
+    "stages", "none", CrossEncoder(), Cascade((Pointwise(), Window(6, 3)), (8,)), others=(Judge("none", RankLLM()),)
+)

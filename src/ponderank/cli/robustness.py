@@ -24,6 +24,7 @@ class Test(StrEnum):
     queries = "queries"
     documents = "documents"
     others = "others"
+    position = "position"
 
 
 def robustness(
@@ -44,7 +45,7 @@ def robustness(
         typer.Option(
             "--test",
             help="order: other input orders; repeats: the same again; queries: said otherwise; documents: attacks; others: "
-            "other collections. May be repeated. [default: all]",
+            "other collections; position: places in the prompt, where passages are shown together. May be repeated. [default: all]",
         ),
     ] = None,
     others: Annotated[
@@ -84,6 +85,24 @@ def robustness(
             help="How often the same is asked again: in the same company, in other, alone, and so on.",
         ),
     ] = 2,
+    position_queries: Annotated[
+        int, typer.Option("--position-queries", min=1, help="Queries whose passages are shown in several orders.")
+    ] = 20,
+    position_groups: Annotated[
+        int | None,
+        typer.Option(
+            "--position-groups",
+            min=1,
+            help="Groups a query, each as wide as the recipe's; of pairs, all of a few passages. [default: about 20 passages]",
+            metavar="N",
+        ),
+    ] = None,
+    position_shuffles: Annotated[
+        int,
+        typer.Option(
+            "--position-shuffles", min=0, help="Random orders of a group beside the given one; each also in reverse."
+        ),
+    ] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Of all that is drawn.")] = 0,
     think: Think = None,
     think_tokens: ThinkTokens = None,
@@ -131,6 +150,9 @@ def robustness(
         shuffles=shuffles,
         repeats=repeats,
         seed=seed,
+        position_queries=position_queries,
+        position_groups=position_groups,
+        position_shuffles=position_shuffles,
     )
     if dry_run:
         from ponderank.cli.output import show_cost
@@ -145,16 +167,16 @@ def robustness(
 def _report(outcome: Outcome) -> None:
     from ponderank.cli.exits import say
     from ponderank.cli.output import grid
-    from ponderank.robustness.report import five_table, steady_table
+    from ponderank.robustness.report import five_table, position_lines, position_table, steady_table
 
     head, rows = five_table(outcome.results)
     print(grid(head[:-1], [row[:-1] for row in rows]))
-    steady = steady_table(outcome.results)
-    if steady is not None:
-        print("\n" + grid(*steady))
+    for table in (steady_table(outcome.results), position_table(outcome.results)):
+        if table is not None:
+            print("\n" + grid(*table))
     for row in rows:
         say(f"{row[0][2:]}: {row[-1]}")
-    for note in outcome.results["notes"]:
+    for note in (*position_lines(outcome.results), *outcome.results["notes"]):
         say(note)
     if not outcome.drawn:
         say("no picture: matplotlib is not installed (pip install matplotlib), or there is nothing to draw")

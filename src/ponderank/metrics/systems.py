@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ponderank.errors import DataError
 from ponderank.aggregate.bradley_terry import Floats, bradley_terry, connected
+from ponderank.errors import DataError
 
 Table: TypeAlias = Mapping[str, Mapping[str, float | None]]
 RULES = ("mean", "borda", "bradley-terry", "copeland", "minimax")

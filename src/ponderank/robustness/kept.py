@@ -21,7 +21,7 @@ from ponderank.types import Candidates, Doc, Ranking
 class Ranked:
     """A ranking as it is kept: ids best first, flawed judgements by flaw, calls it takes without a cache.
 
-    ``scores`` go with ``order``, and are kept only where they are compared later: of the base and of repeats.
+    ``scores`` go with ``order``, and are kept only where they are compared later: of the base, of repeats, and of groups.
     """
 
     order: tuple[str, ...]
@@ -74,7 +74,7 @@ class Rankings:
         key = key_of(trial, one)
         scores = (
             tuple(score if math.isfinite(score) else None for score in ranking.scores)
-            if trial.test in ("base", "repeats")
+            if trial.test in ("base", "repeats", "position")
             else ()
         )
         ranked = Ranked(tuple(doc.id for doc in ranking.docs), ranking.flaws(), ranking.usage.calls, scores)
@@ -84,6 +84,8 @@ class Rankings:
         }  # fmt: skip
         if scores:
             row["scores"] = list(scores)
+        if trial.judge is not None:
+            row |= {"judge": trial.judge, "shown": [doc.id for doc in one.docs]}
         self._file.write(json_line(row))
         self._file.flush()
         self._found[key] = ranked
@@ -94,8 +96,10 @@ class Rankings:
 
 
 def key_of(trial: Trial, one: Candidates) -> str:
-    """What is ranked, as SHA-256: equal inputs of two trials are one, unless they are asked anew."""
+    """What is ranked, as SHA-256: equal inputs of two trials are one, unless they are asked anew, or of another judge alone."""
     anew = [trial.test, trial.name, trial.drawn] if trial.anew else []
+    if trial.judge is not None:
+        anew = [*anew, "judge", trial.judge]
     query = [one.query.id, one.query.text, one.query.instruction]
     told = [anew, query, [_digest(doc) for doc in one.docs], one.scores]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ponderank.errors import DataError
-from ponderank.recipe import nearest
-from ponderank.robustness import trials
+from ponderank.recipe import Recipe, nearest
+from ponderank.recipes import find
+from ponderank.robustness import position, trials
 from ponderank.robustness.attacks import KIT, Attack, read_attacks
 from ponderank.robustness.order import SHUFFLES
+from ponderank.robustness.position import QUERIES, Draw, Shown
 from ponderank.robustness.trials import TESTS, Aim, Subject, Trial
 from ponderank.robustness.variations import chosen
 from ponderank.run import Experiment
@@ -31,6 +33,9 @@ class Suite:
         shuffles: random input orders beside the given one and its reverse.
         repeats: how often the same is asked again.
         seed: of everything that is drawn.
+        position_queries: queries whose passages are shown in several orders.
+        position_groups: groups of each; None for about twenty passages. Of pairs: all pairs of a few passages, at most so many.
+        position_shuffles: random orders of each group beside the first stage's; every order is shown in both directions.
     """
 
     experiment: Experiment
@@ -42,6 +47,9 @@ class Suite:
     shuffles: int = SHUFFLES
     repeats: int = 2
     seed: int = 0
+    position_queries: int = QUERIES
+    position_groups: int | None = None
+    position_shuffles: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +63,24 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """Everything that is to be ranked: ``base`` first, then the other trials in order."""
+    """Everything that is to be ranked: ``base`` first, then the other trials in order.
+
+    ``shown`` is what the test of positions shows to judges; ``unshown`` says why there is none of it, where it was asked for.
+    """
 
     main: Subject
     others: tuple[Subject, ...]
     base: Trial
     trials: tuple[Trial, ...]
     attempts: tuple[Attempt, ...]
+    shown: tuple[Shown, ...] = ()
+    unshown: str = ""
 
     @property
     def every(self) -> list[Trial]:
         """All trials in the order in which they are ranked."""
         struck = [trial for attempt in self.attempts for trial in (attempt.trial, attempt.control)]
-        return [self.base, *self.trials, *struck]
+        return [self.base, *self.trials, *struck, *(trial for one in self.shown for trial in one.trials)]
 
 
 def lay_out(suite: Suite) -> Laid:
@@ -75,18 +88,9 @@ def lay_out(suite: Suite) -> Laid:
 
     Raises:
         DataError: bad input; what is wrong is said before anything is asked.
+        RecipeError: there is no such recipe.
     """
-    for test in suite.tests:
-        if test not in TESTS:
-            raise DataError(f"no test {test!r}; {nearest(test, TESTS)}")
-    unused = [given for given, test in ((suite.others, "others"), (suite.variations, "queries"), (suite.attacks, "documents"))
-              if given and test not in suite.tests]  # fmt: skip
-    if unused:
-        raise DataError(
-            f"{unused[0]!r} was given for a test that is not asked for; ask for {', '.join(TESTS)} by --test"
-        )
-    if suite.shuffles < 0 or suite.repeats < 0:
-        raise DataError(f"{suite.shuffles} shuffles and {suite.repeats} repeats; give 0 or more of each")
+    _check(suite)
     variations = chosen(suite.variations)
     kit: Sequence[Attack] = (*KIT, *(read_attacks(suite.attacks) if suite.attacks is not None else ()))
     main = subject_of(replace(suite.experiment, measures=(suite.measure,)))
@@ -110,7 +114,39 @@ def lay_out(suite: Suite) -> Laid:
     if "repeats" in suite.tests:
         found += trials.repeats(main, suite.repeats, suite.seed)
     attempts = trials.attacks(main, kit, suite.seed) if "documents" in suite.tests else ()
-    return Laid(main, far, trials.base(main), tuple(found), tuple(Attempt(*one) for one in attempts))
+    shown, unshown = _shown(suite, main) if "position" in suite.tests else ((), "")
+    return Laid(main, far, trials.base(main), tuple(found), tuple(Attempt(*one) for one in attempts), shown, unshown)
+
+
+def _check(suite: Suite) -> None:
+    """Refuse what no suite can be about."""
+    for test in suite.tests:
+        if test not in TESTS:
+            raise DataError(f"no test {test!r}; {nearest(test, TESTS)}")
+    unused = [given for given, test in ((suite.others, "others"), (suite.variations, "queries"), (suite.attacks, "documents"))
+              if given and test not in suite.tests]  # fmt: skip
+    if unused:
+        raise DataError(
+            f"{unused[0]!r} was given for a test that is not asked for; ask for {', '.join(TESTS)} by --test"
+        )
+    if suite.shuffles < 0 or suite.repeats < 0:
+        raise DataError(f"{suite.shuffles} shuffles and {suite.repeats} repeats; give 0 or more of each")
+    counts = (suite.position_queries, 1 if suite.position_groups is None else suite.position_groups)
+    if min(counts) < 1 or suite.position_shuffles < 0:
+        given = f"{suite.position_queries} queries, {suite.position_groups} groups, {suite.position_shuffles} shuffles"
+        raise DataError(f"{given} for the test of positions; give 1 or more, 1 or more, 0 or more")
+
+
+def _shown(suite: Suite, main: Subject) -> tuple[tuple[Shown, ...], str]:
+    """What the test of positions shows, or why nothing."""
+    given = suite.experiment.recipe
+    judges = position.comparing(given if isinstance(given, Recipe) else find(given))
+    if not judges:
+        return (), "the recipe judges the relevance of one passage at a time"
+    draw = Draw(suite.position_queries, suite.position_groups, suite.position_shuffles)
+    every = [position.shown(main, judge, widest, draw, suite.seed) for judge, widest in judges]
+    found = tuple(one for one in every if one is not None)
+    return found, "" if found else "most queries have fewer than two candidates"
 
 
 def subject_of(experiment: Experiment) -> Subject:

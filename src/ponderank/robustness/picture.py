@@ -10,9 +10,9 @@ _LOSS, _GAIN = "#762a83", "#1b7837"
 
 
 def draw(results: Mapping[str, Any], path: Path) -> bool:
-    """Draw query variations, and attacks by place, as SVG; False where matplotlib is not installed or there is nothing to draw.
+    """Draw query variations, attacks by place, and places in the prompt by judge, as SVG.
 
-    The same results draw the same bytes.
+    False where matplotlib is not installed or there is nothing to draw. The same results draw the same bytes.
     """
     try:
         import matplotlib
@@ -24,6 +24,7 @@ def draw(results: Mapping[str, Any], path: Path) -> bool:
     }
     attacks = (results["documents"] or {}).get("attacks") or {}
     panels = [(_losses, variations)] * bool(variations) + [(_heat, attacks)] * bool(attacks)
+    panels += [(_places, one) for one in (results.get("position") or {}).get("judges", ())]
     if not panels:
         return False
     with matplotlib.rc_context({"svg.hashsalt": "ponderank"}):
@@ -80,3 +81,24 @@ def _heat(axes: Any, told: Mapping[str, Any], measure: str) -> None:
                     fontsize=9,
                 )
     axes.set_title("ranks that an attack gains beyond random words", fontsize=10)
+
+
+def _places(axes: Any, told: Mapping[str, Any], measure: str) -> None:
+    """The ranks that a passage gains by its place in the prompt, with two standard errors."""
+    known = [(one["place"], one["gain"]["mean"], one["gain"]["se"]) for one in told["places"]]
+    known = [(place, gain, error) for place, gain, error in known if gain is not None]
+    gains, errors = [gain for _, gain, _ in known], [2 * (error or 0.0) for _, _, error in known]
+    colours = [_GAIN if gain > 0 else _LOSS for gain in gains]
+    axes.bar([place for place, _, _ in known], gains, yerr=errors, color=colours, ecolor="#555555", capsize=2)
+    axes.axhline(0, color="black", linewidth=0.8)
+    most = (told["width"] - 1) / 2  # what the first place is worth to a judge that keeps the order it is shown
+    axes.set_ylim(-1.15 * most, 1.15 * most)
+    for level in (-most, most):
+        axes.axhline(level, color="#999999", linewidth=0.8, linestyle=":")
+    axes.locator_params(axis="x", integer=True)
+    axes.set_xlabel("place in the prompt, 1 is shown first; dotted: the most that it can be worth")
+    axes.set_ylabel("ranks gained, with two standard errors")
+    early = told["earlier"]["mean"]
+    lean = "nothing could be read" if early is None else f"the earlier of two is preferred {early:.0%} of the time"
+    axes.set_title(f"{told['width']} passages at a time: {lean}", fontsize=10)
+    axes.grid(axis="y", alpha=0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ponderank import manifest as manifests
@@ -108,6 +109,94 @@ def attacks_table(results: Mapping[str, Any]) -> Rows | None:
     return head, rows
 
 
+def position_table(results: Mapping[str, Any]) -> Rows | None:
+    """What the place in the prompt decides, one judge a row; None where it was not tested."""
+    judges = _judges(results)
+    if not judges:
+        return None
+    head = [
+        "", "answers", "unread", "flawed", "earlier shown preferred", "lean", "pairs that flip", "to the earlier", "to the later",
+        "tau", "best changes",
+    ]  # fmt: skip
+    rows = []
+    for one in judges:
+        name = f"{one['width']} at a time" + f" (judge {one['judge'] + 1})" * (len(judges) > 1)
+        shares = [_share(one[key]) for key in ("flipped", "flipped_early", "flipped_late")]
+        counts = [str(one["answers"]), str(one["unread"]), _percent(one["flawed"], sign=False)]
+        tau, top = _plain(one["tau"]["mean"]), _share(one["top_changed"])
+        rows.append([name, *counts, _share(one["earlier"]), one["direction"] or "–", *shares, tau, top])
+    return head, rows
+
+
+def position_lines(results: Mapping[str, Any]) -> list[str]:
+    """Circular triads and flaws by order, in words."""
+    lines = []
+    for one in _judges(results):
+        triads = one["circular"]
+        if triads is not None:
+            lines.append(
+                f"of each three of {triads['passages']} passages {_share(triads['one_order'])} go round by one order, "
+                f"{_share(triads['both_orders'])} by both together; by chance a quarter would by one"
+            )
+        if one["flaws"]:
+            by_order = ", ".join(f"{name} {share:.0%}" for name, share in one["flawed_by_order"].items())
+            found = ", ".join(f"{count} {flaw}" for flaw, count in one["flaws"].items())
+            lines.append(
+                f"{one['width']} at a time: {found} of {one['answers']} answers; flawed by order: {by_order}; "
+                f"without these {_share(one['earlier_whole'])} of what is preferred is shown earlier"
+            )
+    return lines
+
+
+def places_table(results: Mapping[str, Any]) -> Rows | None:
+    """What each place is worth, one a row, of wide groups each several; None where it was not tested."""
+    judges = _judges(results)
+    rows = []
+    for one in judges:
+        of = f" (judge {one['judge'] + 1})" * (len(judges) > 1)
+        each = -(-one["width"] // _PLACES)
+        for start in range(0, one["width"], each):
+            some = one["places"][start : start + each]
+            name = str(start + 1) if len(some) == 1 else f"{start + 1} to {start + len(some)}"
+            rows.append([name + of, *(_over(some, key) for key in ("mean_rank", "gain", "first", "without_score"))])
+    return (["place", "mean rank", "ranks gained", "held best", "without a score"], rows) if rows else None
+
+
+_PLACES = 20
+"""Rows of the table of places, at most."""
+
+
+def _judges(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((results.get("position") or {}).get("judges", ()))
+
+
+def _over(places: Sequence[Mapping[str, Any]], key: str) -> str:
+    """The mean over places, of one alone with its standard error."""
+    if len(places) == 1:
+        one = places[0][key]
+        if key == "without_score":
+            return _percent(one["mean"], sign=False)
+        return _share(one) if key == "first" else _with_error(one, sign=key == "gain")
+    known = [place[key]["mean"] for place in places if place[key]["mean"] is not None]
+    if not known:
+        return "–"
+    mean = fmean(known)
+    return f"{mean:.1%}" if key in ("first", "without_score") else f"{mean:+.2f}" if key == "gain" else f"{mean:.2f}"
+
+
+def _with_error(one: Mapping[str, float | None], *, sign: bool = False) -> str:
+    if one["mean"] is None:
+        return "–"
+    return f"{one['mean']:{'+' * sign}.2f}" + ("" if one["se"] is None else f" ± {one['se']:.2f}")
+
+
+def _share(one: Mapping[str, float | None]) -> str:
+    """A share with its standard error."""
+    if one["mean"] is None:
+        return "–"
+    return f"{one['mean']:.1%}" + ("" if one["se"] is None else f" ± {one['se']:.1%}")
+
+
 def page(results: Mapping[str, Any], picture: str | None) -> str:
     """Everything in Markdown, the five figures first."""
     base, made = results["base"], results["manifest"]
@@ -130,8 +219,25 @@ def page(results: Mapping[str, Any], picture: str | None) -> str:
     for title, table in sections:
         if table is not None and table[1]:
             parts += [f"## {title}", markdown(table)]
+    parts += _position(results)
     parts += ["## To know", "\n".join(f"- {note}" for note in results["notes"])]
     return "\n\n".join(parts) + "\n"
+
+
+def _position(results: Mapping[str, Any]) -> list[str]:
+    """The section on places, where they were tested."""
+    whole, places = position_table(results), places_table(results)
+    if whole is None or places is None:
+        return []
+    about = "; ".join(
+        f"{one['queries']} queries, {one['groups']} × {one['width']} passages each" for one in _judges(results)
+    )
+    note = (
+        f"The same passages together in several orders, each order and its reverse ({about}); ± one standard error over queries. "
+        "Half of what is preferred is shown earlier where the place does not matter."
+    )
+    lines = "\n".join(f"- {line}" for line in position_lines(results))
+    return ["## The place in the prompt", note, markdown(whole), *([lines] if lines else []), markdown(places)]
 
 
 def markdown(table: Rows) -> str:

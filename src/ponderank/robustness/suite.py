@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ponderank.robustness import trials
 from ponderank.robustness.counting import Distinct
 from ponderank.robustness.kept import Ranked, Rankings, key_of
 from ponderank.robustness.laid import Laid, Suite, lay_out
+from ponderank.robustness.position import Together
 from ponderank.robustness.trials import Subject, Trial
 from ponderank.run import Experiment, reranker_for
 from ponderank.types import Usage
@@ -52,14 +53,14 @@ def perform(
     out: str | Path,
     *,
     fresh: bool = False,
-    backend: Backend | None = None,
+    backend: Backend | Sequence[Backend] | None = None,
     threads: int | None = None,
     on_progress: Callable[[Progress, int], None] | None = None,
 ) -> Outcome:
     """Run a suite into the folder ``out``; where it was begun, go on: what was ranked is not ranked again.
 
-    ``fresh`` forgets what the folder holds. ``backend`` stands in for the model. ``on_progress`` is told the progress and the
-    number of rankings.
+    ``fresh`` forgets what the folder holds. ``backend`` stands in for the model, or one for each judge's. ``on_progress`` is told
+    the progress and the number of rankings.
 
     Raises:
         DataError: bad input, or ``out`` is about another recipe or collection; the message names what differs.
@@ -77,14 +78,14 @@ def perform(
     with (
         reranker_for(suite.experiment, backend=backend, threads=threads) as anew,
         Reranker(
-            anew.recipe, backend=anew.backend, cache=out / _CACHE, query_tokens=suite.experiment.query_tokens
+            anew.recipe, backend=anew.backends, cache=out / _CACHE, query_tokens=suite.experiment.query_tokens
         ) as reranker,
     ):
         manifest = manifests.claimed(out, _manifest(suite, laid, anew), what="suite", free="asked")
         with closing(Rankings(out / _RANKINGS)) as kept:
             told = _Told(laid.every, on_progress)
             for trial in laid.every:
-                _rank(trial, anew if trial.anew else reranker, kept, told)
+                _rank(trial, anew if trial.anew else _asking(reranker, trial), kept, told)
             found = {(str(trial.test), trial.name): _collected(trial, kept) for trial in laid.every}
     results = summarised(suite, laid, found, widest=anew.recipe.strategy.widest) | {"manifest": manifest}
     drawn = write(results, out)
@@ -105,14 +106,32 @@ def dry_run(suite: Suite, **given: Any) -> Usage:
     """
     laid = lay_out(suite)
     with reranker_for(suite.experiment, **given) as reranker:
-        tokenizer, can = reranker.backend.tokenizer, reranker.backend.can
-        once, every = Distinct(tokenizer, can, equal_once=True), Distinct(tokenizer, can, equal_once=False)
         tokens = suite.experiment.query_tokens
+        once, every = (_counting(reranker.backends, equal_once=equal) for equal in (True, False))
         cached, anew = (Reranker(reranker.recipe, backend=counts, query_tokens=tokens) for counts in (once, every))
         for trial in laid.every:
-            for _ in (anew if trial.anew else cached).rank_many(trial.many):
+            for _ in (anew if trial.anew else _asking(cached, trial)).rank_many(trial.many):
                 pass
-        return once.usage + every.usage
+        return sum((counts.usage for counts in {*once, *every}), Usage())
+
+
+def _counting(backends: Sequence[Backend], *, equal_once: bool) -> list[Distinct]:
+    """What counts in place of each backend; in place of one that several judges share, one."""
+    counts = {id(one): Distinct(one.tokenizer, one.can, equal_once=equal_once) for one in backends}
+    return [counts[id(one)] for one in backends]
+
+
+def _asking(reranker: Reranker, trial: Trial) -> Reranker:
+    """The reranker itself; of a trial for one judge alone, that judge, shown all candidates together."""
+    if trial.judge is None:
+        return reranker
+    alone = reranker.recipe.apart()[trial.judge]
+    width = max((len(one.docs) for one in trial.many), default=1)
+    return Reranker(
+        replace(alone, strategy=Together(width)),
+        backend=reranker.backends[trial.judge],
+        query_tokens=reranker.query_tokens,
+    )
 
 
 class _Told:
@@ -171,6 +190,7 @@ def _manifest(suite: Suite, laid: Laid, reranker: Reranker) -> dict[str, Any]:
             "measure": suite.measure, "tests": list(suite.tests), "variations": list(suite.variations), "seed": suite.seed,
             "shuffles": suite.shuffles, "repeats": suite.repeats, "others": [_told_of(one, None) for one in laid.others],
             "attacks": None if suite.attacks is None else manifests.file_hash(Path(suite.attacks)),
+            **({"position": [suite.position_queries, suite.position_groups, suite.position_shuffles]} if laid.shown else {}),
         },
     }  # fmt: skip
 

@@ -15,6 +15,8 @@ from ponderank.robustness.five import five
 from ponderank.robustness.kept import Ranked
 from ponderank.robustness.laid import Attempt, Laid, Suite, first_order, measured
 from ponderank.robustness.order import agreement
+from ponderank.robustness.places import Answer, Group, worth
+from ponderank.robustness.position import Shown
 from ponderank.robustness.questions import by_type
 from ponderank.robustness.trials import Subject, Trial
 from ponderank.robustness.variations import VARIATIONS
@@ -23,7 +25,7 @@ Found = Mapping[tuple[str, str], Mapping[str, Ranked]]
 """(test, trial) → query id → its ranking."""
 
 
-_POSITION = "the position within a prompt has no test of its own yet; input orders cover it in part"
+_POSITION = "the position within a prompt was not tested (position); input orders cover it in part"
 
 
 @dataclass(slots=True)
@@ -64,12 +66,13 @@ def summarised(suite: Suite, laid: Laid, found: Found, *, widest: int = 1) -> di
     read = _Read(suite, laid, found)
     asked = {
         "order": _order, "repeats": _repeats, "queries": _variations, "others": _others, "documents": _documents,
+        "position": _position,
     }  # fmt: skip
     told: dict[str, Any] = {"measure": suite.measure, "base": _base(read), "types": _types(read)}
     for test, figured in asked.items():
         told[test] = figured(read) if test in suite.tests else None
     told["calls_without_cache"] = sum(ranked.calls for rankings in found.values() for ranked in rankings.values())
-    told["notes"] = [*_notes(read, told), *([_POSITION] if widest > 1 else [])]
+    told["notes"] = [*_notes(read, told), *([_POSITION] if widest > 1 and "position" not in suite.tests else [])]
     told["five"] = five(told)
     return plain(told)  # type: ignore[no-any-return]
 
@@ -204,6 +207,36 @@ def _struck(read: _Read, attempt: Attempt, base: Values) -> list[Struck]:
     return out
 
 
+def _position(read: _Read) -> dict[str, Any] | None:
+    """What a place in the prompt is worth, by judge; None where no judge compares passages."""
+    judges = [{"judge": one.judge, **worth(_answers(read, one), one.width)} for one in read.laid.shown]
+    return {"judges": judges} if judges else None
+
+
+def _answers(read: _Read, one: Shown) -> dict[str, list[Group]]:
+    """All answers of a judge by query and group."""
+    found: dict[str, list[Group]] = {}
+    for group in one.groups:
+        told: dict[str, list[tuple[Answer, Answer]]] = {}
+        for ahead, back in group:
+            answers = [_answered(read, trial) for trial in (ahead, back)]
+            for query, answer in answers[0].items():
+                told.setdefault(query, []).append((answer, answers[1][query]))
+        for query, both in told.items():
+            found.setdefault(query, []).append(both)
+    return found
+
+
+def _answered(read: _Read, trial: Trial) -> dict[str, Answer]:
+    kept, order = read.found[trial.test, trial.name], trial.name.rpartition("/")[2]
+    told = {}
+    for one in trial.many:
+        ranked, docs = kept[one.query.id], tuple(doc.id for doc in one.docs)
+        scores = dict(zip(ranked.order, ranked.scores, strict=True))
+        told[one.query.id] = Answer(docs, tuple(scores[doc] for doc in docs), next(iter(ranked.flaws), ""), order)
+    return told
+
+
 def _notes(read: _Read, told: Mapping[str, Any]) -> list[str]:
     """What a reader has to know, and what was not measured."""
     main, suite, notes = read.laid.main, read.suite, []
@@ -226,6 +259,8 @@ def _notes(read: _Read, told: Mapping[str, Any]) -> list[str]:
             notes.append(f"found no passage to attack: {', '.join(missed)}")
     if told["others"] is not None and not read.laid.others:
         notes.append("no other collection was given (--other): nothing is said about unforeseen ones")
+    if read.laid.unshown:
+        notes.append(f"position is left out: {read.laid.unshown}")
     left = [test for test in ("order", "repeats", "queries", "documents", "others") if test not in suite.tests]
     if left:
         notes.append(f"not asked for: {', '.join(left)}")

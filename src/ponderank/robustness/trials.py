@@ -12,9 +12,9 @@ from ponderank.robustness.attacks import Attack, aimed, attacked, random_words, 
 from ponderank.robustness.variations import Variation
 from ponderank.types import Candidates
 
-Test = Literal["order", "repeats", "queries", "documents", "others"]
+Test = Literal["order", "repeats", "queries", "documents", "others", "position"]
 TESTS: tuple[Test, ...] = get_args(Test)
-"""What can be tested: input orders, the same again, query variations, document attacks, other collections."""
+"""What can be tested: input orders, the same again, query variations, document attacks, other collections, places in a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Trial:
     """Candidates that are ranked together under one name.
 
     ``anew`` asks past the kept replies; ``alone`` asks one query after the other, so that no other shares its batches. ``drawn``
-    is the seed that decides on the company, where there is one.
+    is the seed that decides on the company, where there is one. Of a ``judge`` alone the candidates are one group, shown once.
     """
 
     test: Test | Literal["base"]
@@ -42,6 +42,7 @@ class Trial:
     anew: bool = False
     alone: bool = False
     drawn: int = 0
+    judge: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
