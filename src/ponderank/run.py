@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from ponderank.contracts import Backend
 from ponderank.data.facts import FILE
 from ponderank.errors import DataError
 from ponderank.recipe import Recipe
-from ponderank.run_input import first_stage, opened, queries_of, split_of
+from ponderank.run_input import first_stage, name_of, opened, queries_of, split_of, told_of, with_vectors
 from ponderank.trace import write_trace
 from ponderank.types import Candidates, Usage
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ponderank.data.beir import Collection
     from ponderank.data.trec import Qrels
     from ponderank.engine import Progress
+    from ponderank.formats.embedding import BiEncoder
     from ponderank.reranker import Reranker
+    from ponderank.retrieval.vectors import Told
 
 _PARTIAL, _CACHE, _TIMES = "trace.partial.jsonl", "cache.sqlite", "timing.jsonl"
 _FILES = ("run.trec", "trace.jsonl", "metrics.json", "manifest.json", "timing.json", _PARTIAL, _TIMES)
@@ -50,8 +53,12 @@ class Experiment:
         drop_self: drop a document with its query's id before the best ``k`` are taken, as BEIR does for ArguAna; so it is
             done anyway where the collection asks for it.
         measures: what ``metrics.json`` holds, in ir-measures' words; none are the collection's own.
-        first_stage: ``"bm25"`` retrieves also where candidates are given.
+        first_stage: ``"bm25"`` retrieves also where candidates are given; ``"dense"`` retrieves by an embedding model's vectors,
+            ``"hybrid"`` orders BM25's best by both.
         calibration: what probabilities go through, as in ``Reranker``.
+        embedder: the folder of the embedding model of a dense or hybrid first stage.
+        encoder: how it is asked; None is as the files in its folder say (``embedders.encoder_of``).
+        hybrid_weight: BM25's share of a hybrid's score; None is 0.2.
     """
 
     collection: str | Path
@@ -69,6 +76,9 @@ class Experiment:
     measures: tuple[str, ...] = ()
     first_stage: str | None = None
     calibration: Calibration | str | Path | None = None
+    embedder: str | Path | None = None
+    encoder: BiEncoder | None = None
+    hybrid_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +102,20 @@ def perform(
     backend: Backend | None = None,
     threads: int | None = None,
     on_progress: Callable[[Progress, int], None] | None = None,
+    embedder: Backend | None = None,
+    on_vectors: Told | None = None,
 ) -> Outcome:
     """Run an experiment into the folder ``out``; where it was begun, go on: replies that were kept are not asked again.
 
     ``fresh`` forgets what the folder holds, kept replies included. ``backend`` stands in for the model. ``on_progress``
-    is told the progress and the number of queries.
+    is told the progress and the number of queries. ``embedder`` stands in for the embedding model, and is not closed;
+    while its index is built, ``on_vectors`` is told how many documents have their vectors, and how many there are.
 
     Raises:
         DataError: bad input, or ``out`` holds another experiment; the message names what differs.
-        KeyboardInterrupt: interrupted; ``trace.partial.jsonl`` is whole up to the last finished query.
+        MissingExtra: a dense or hybrid first stage without torch.
+        KeyboardInterrupt: interrupted; ``trace.partial.jsonl`` is whole up to the last finished query, or the message says how
+            much of an index is kept.
     """
     out, start = Path(out), time.perf_counter()
     collection, experiment = opened(experiment)
@@ -110,16 +125,21 @@ def perform(
     out.mkdir(parents=True, exist_ok=True)
     if fresh:
         _forget(out)
-    with reranker_for(experiment, backend=backend, cache=out / _CACHE, threads=threads) as reranker:
-        manifests.claimed(out, _manifest(experiment, collection, split, reranker), what="experiment")
-        many = _noted(first_stage(collection, queries, experiment), first)
+    with (
+        _embedding(experiment, embedder, threads) as vectors,
+        reranker_for(experiment, backend=backend, cache=out / _CACHE, threads=threads) as reranker,
+    ):
+        manifests.claimed(out, _manifest(experiment, collection, split, reranker, vectors), what="experiment")
+        began = time.perf_counter()
+        many = _noted(first_stage(collection, queries, experiment, embedder=vectors, on_vectors=on_vectors), first)
+        start += time.perf_counter() - began  # an index is built once, not in every run
         told = None if on_progress is None else lambda progress: on_progress(progress, len(queries))
         (out / _TIMES).unlink(missing_ok=True)
         traced = write_trace(reranker.rank_many(many, on_progress=told), len(queries), out / _PARTIAL, out / _TIMES)
     metrics = None if split is None else _metrics(collection.qrels(split), experiment, first, traced.order)
     _finish(out, traced.order, metrics)
-    first_name = "BM25" if experiment.run_file is None else Path(experiment.run_file).name
-    outcome = Outcome(out, len(queries), metrics, traced.calls, time.perf_counter() - start, traced.flaws, first_name)
+    seconds = time.perf_counter() - start
+    outcome = Outcome(out, len(queries), metrics, traced.calls, seconds, traced.flaws, name_of(experiment))
     pace = {"seconds": outcome.seconds, "calls": traced.calls, "queries": len(queries)}
     manifests.write_whole(out / "timing.json", manifests.dumped(pace))
     return outcome
@@ -135,8 +155,10 @@ def reranker_for(experiment: Experiment, **given: Any) -> Reranker:
     return Reranker(experiment.recipe, **{name: getattr(experiment, name) for name in names}, **given)
 
 
-def dry_run(experiment: Experiment, **given: Any) -> Usage:
+def dry_run(experiment: Experiment, *, on_vectors: Told | None = None, **given: Any) -> Usage:
     """What an experiment would cost: calls, prompt tokens, and at most how many tokens would be written. Nothing is asked.
+
+    A first stage's index that is missing is built, for there are no candidates without it; ``on_vectors`` as in ``perform``.
 
     Raises:
         DataError: bad input, as in ``perform``.
@@ -144,7 +166,22 @@ def dry_run(experiment: Experiment, **given: Any) -> Usage:
     collection, experiment = opened(experiment)
     queries = queries_of(collection, split_of(collection, experiment), experiment)
     with reranker_for(experiment, **given) as reranker:
-        return reranker.dry_run(first_stage(collection, queries, experiment))
+        return reranker.dry_run(first_stage(collection, queries, experiment, on_vectors=on_vectors))
+
+
+@contextmanager
+def _embedding(experiment: Experiment, given: Backend | None, threads: int | None) -> Iterator[Backend | None]:
+    """The embedding model of the first stage, ``given`` or loaded; None where it asks none."""
+    if given is not None or not with_vectors(experiment):
+        yield given if with_vectors(experiment) else None
+        return
+    from ponderank.embedders import embedder
+
+    loaded = embedder(experiment.embedder or "", threads=threads)
+    try:
+        yield loaded
+    finally:
+        loaded.close()
 
 
 def _noted(many: Iterable[Candidates], first: dict[str, list[str]]) -> Iterator[Candidates]:
@@ -158,7 +195,9 @@ def _noted(many: Iterable[Candidates], first: dict[str, list[str]]) -> Iterator[
         yield one
 
 
-def _manifest(experiment: Experiment, collection: Collection, split: str | None, reranker: Reranker) -> dict[str, Any]:
+def _manifest(
+    experiment: Experiment, collection: Collection, split: str | None, reranker: Reranker, embedder: Backend | None
+) -> dict[str, Any]:
     files = {"corpus": collection.path("corpus.jsonl"), "queries": collection.path("queries.jsonl")}
     if split is not None:
         files["qrels"] = collection.qrels_path(split)
@@ -166,13 +205,6 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
         files["facts"] = collection.folder / FILE
     recipe, maps = reranker.recipe.to_dict(), reranker.calibrations
     model = recipe.pop("model")
-    first: dict[str, Any] = {"kind": "bm25"}
-    if experiment.run_file is not None:
-        first = {
-            "kind": "run",
-            "path": str(experiment.run_file),
-            "sha256": manifests.file_hash(Path(experiment.run_file)),
-        }
     return {
         "versions": manifests.versions(),
         "recipe": recipe,
@@ -182,7 +214,7 @@ def _manifest(experiment: Experiment, collection: Collection, split: str | None,
             "path": str(experiment.collection),
             **{name: manifests.file_hash(path) for name, path in files.items()},
         },
-        "first_stage": first,
+        "first_stage": told_of(experiment, embedder),
         "options": {
             "split": split,
             "k": experiment.k,

@@ -14,7 +14,7 @@ from ponderank.calibrate.fit import Pairs
 from ponderank.errors import DataError, RecipeError
 from ponderank.recipe import Recipe
 from ponderank.run import Experiment
-from ponderank.run_input import first_stage, opened, queries_of, split_of
+from ponderank.run_input import first_stage, name_of, opened, queries_of, split_of
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.types import Candidates
 
@@ -98,7 +98,8 @@ def of_collection(
                 seen["flawed"] += 1
             else:
                 rows.append((ranking.query.id, score, label, prob))
-    first = "bm25" if experiment.run_file is None else Path(experiment.run_file).name
+    named = name_of(experiment)
+    first = "bm25" if named == "BM25" else named
     return Judged(_pairs(rows), _about(collection, split, labels, {"first_stage": first, "k": experiment.k, **seen}))
 
 

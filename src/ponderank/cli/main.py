@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("rerank", "ponderank.cli.rerank:rerank", "Order texts by their relevance to a query."),
-    Entry("search", "ponderank.cli.search:search", "Search a collection: BM25, then rerank."),
+    Entry("search", "ponderank.cli.search:search", "Search a collection: BM25 or vectors, then rerank."),
     Entry("run", "ponderank.cli.run:run", "Rerank every query of a collection into a folder; resumable."),
     Entry("evaluate", "ponderank.cli.evaluate:evaluate", "Score run files against relevance judgements."),
     Entry("robustness", "ponderank.cli.robustness:robustness", "Test how steady a recipe is, in five figures."),

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ponderank.cli.first_stage import (
+    DocumentTemplate,
+    Embedder,
+    HybridWeight,
+    PoolName,
+    QueryTemplate,
+    asked_as,
+    both_shown,
+    building_shown,
+)
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
     Calibration,
@@ -27,10 +37,19 @@ if TYPE_CHECKING:
 
 
 class FirstStage(StrEnum):
+    """First stages that ask no model."""
+
+    bm25 = "bm25"
+    given = "given"
+
+
+class AnyFirstStage(StrEnum):
     """First stages that are built in."""
 
     bm25 = "bm25"
     given = "given"
+    dense = "dense"
+    hybrid = "hybrid"
 
 
 def run(
@@ -50,12 +69,18 @@ def run(
         ),
     ] = None,
     first_stage: Annotated[
-        FirstStage | None,
+        AnyFirstStage | None,
         typer.Option(
             "--first-stage",
-            help="Where candidates come from, without --run. [default: given where the collection has them, else bm25]",
+            help="Where candidates come from, without --run; dense and hybrid take an --embedder. "
+            "[default: given where the collection has them, else bm25]",
         ),
     ] = None,
+    embedder: Embedder = None,
+    query_template: QueryTemplate = None,
+    document_template: DocumentTemplate = None,
+    pool: PoolName = None,
+    hybrid_weight: HybridWeight = None,
     run_file: Annotated[
         Path | None, typer.Option("--run", help="A TREC run to rerank in place of a first stage.", metavar="FILE")
     ] = None,
@@ -94,8 +119,10 @@ def run(
     The folder then holds run.trec, trace.jsonl, manifest.json and, where the collection has judgements, metrics.json.
     The same command goes on where it was stopped, also by a kill; the four files are then the same bytes as of a run
     that was not. Times are in timing.json only. While it runs, finished queries are in trace.partial.jsonl.
+
+    Indexes are built the first time and kept in the collection's folder under .ponderank, or in the user's cache where that
+    folder cannot be written; vectors that a kill stopped go on where they were.
     """
-    from ponderank.cli.progress import shown
     from ponderank.run import Experiment, perform
 
     experiment = Experiment(
@@ -114,6 +141,9 @@ def run(
         drop_self=drop_self,
         measures=tuple(measures or ()),
         first_stage=None if first_stage is None else first_stage.value,
+        embedder=embedder,
+        encoder=asked_as(embedder, query_template, document_template, pool),
+        hybrid_weight=hybrid_weight,
     )
     if resume and fresh:
         raise typer.BadParameter("--resume goes on with what --fresh forgets; give one of them")
@@ -121,10 +151,12 @@ def run(
         from ponderank.cli.output import show_cost
         from ponderank.run import dry_run as counted
 
-        show_cost(counted(experiment), Form.auto)
+        with building_shown() as on_vectors:
+            cost = counted(experiment, on_vectors=on_vectors)
+        show_cost(cost, Form.auto)
         return
-    with shown("reranking") as on_progress:
-        outcome = perform(experiment, out, fresh=fresh, on_progress=on_progress)
+    with both_shown("reranking") as (on_vectors, on_progress):
+        outcome = perform(experiment, out, fresh=fresh, on_progress=on_progress, on_vectors=on_vectors)
     _report(outcome, outcome.first_stage)
 
 

@@ -81,7 +81,8 @@ def with_first_stages(sources: Sequence[Source]) -> list[Source]:
         if first is None or any(begins(first, one.run) for one in (*bare, *found)):
             continue
         told = (source.manifest or {}).get("first_stage", {})
-        name = "BM25" if told.get("kind") == "bm25" else Path(str(told.get("path", "first stage"))).stem
+        built_in = {"bm25": "BM25", "dense": "dense", "hybrid": "hybrid"}
+        name = built_in.get(str(told.get("kind"))) or Path(str(told.get("path", "first stage"))).stem
         found = [one for one in found if not begins(one.run, first)]  # the same list, not as long
         found.append(Source(name, source.path, first, derived=True))
     taken = [source.name for source in (*sources, *found)]

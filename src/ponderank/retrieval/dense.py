@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ponderank.contracts import Backend
 from ponderank.data.beir import Collection
 from ponderank.errors import DataError, RecipeError
-from ponderank.retrieval.bm25 import StoredDocs
+from ponderank.retrieval.bm25 import BM25Index, StoredDocs
 from ponderank.retrieval.bm25 import default_index_folder as lexical_folder
 from ponderank.retrieval.vectors import (
     FORMAT,
     TYPES,
     Encoder,
+    Told,
     asked_for,
     build,
     check_same,
@@ -55,13 +57,15 @@ class DenseIndex:
     @classmethod
     def open_or_build(
         cls, collection: Collection, folder: str | Path, embedder: Backend, encoder: Encoder, *, dtype: str = "float16",
-        shard: int = 4096,
+        shard: int = 1024, on_progress: Told | None = None,
     ) -> DenseIndex:  # fmt: skip
         """The saved index of a collection; what of it is missing is built first, ``shard`` documents at a time.
 
-        A shard is written whole or not at all, so that a build that was killed goes on where it was.
+        A shard is written whole or not at all, so that a build that was killed goes on where it was. ``on_progress`` is told
+        how many documents have their vectors, and how many there are.
 
         Raises:
+            KeyboardInterrupt: interrupted while building; the message says how much is kept.
             DataError: the folder holds vectors of another model or corpus, or made otherwise; or the corpus is empty.
             RecipeError: the backend gives no vectors.
         """
@@ -81,7 +85,7 @@ class DenseIndex:
             write_whole(folder / "dense.json", json.dumps(about).encode())
         check_same(folder, about, wanted)
         if not about.get("complete"):
-            size = build(collection, folder, embedder, encoder, dtype, int(about["shard"]))
+            size = build(collection, folder, embedder, encoder, dtype, int(about["shard"]), on_progress)
             write_whole(folder / "dense.json", json.dumps({**about, "size": size, "complete": True}).encode())
         return cls(folder, embedder, encoder)
 
@@ -182,11 +186,51 @@ class DenseIndex:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Hybrid:
+    """A first stage that finds by words and orders by words and meaning; implements ``contracts.Retriever``.
+
+    Args:
+        lexical: what finds.
+        vectors: the same collection's vectors.
+        weight: of the lexical score; the rest is the cosine's. Both are put on [0, 1] for each query.
+        deeper: candidates that are looked at for each one that is wanted.
+
+    Raises:
+        ValueError: a ``weight`` outside [0, 1], or ``deeper`` below 1.
+
+    Source: fast-forward indexes; see ``DenseIndex.interpolated``.
+    """
+
+    lexical: BM25Index
+    vectors: DenseIndex
+    weight: float = 0.2
+    deeper: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1 or self.deeper < 1:
+            raise ValueError(f"weight {self.weight}, deeper {self.deeper}: need a number from 0 to 1, and 1 or more")
+
+    def search(
+        self, queries: Iterable[Query], k: int, *, drop_self: bool = False,
+        excluded: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[Candidates]:  # fmt: skip
+        """The best ``k`` documents for each query, best first, as ``BM25Index.search``."""
+        found = self.lexical.search(queries, k * self.deeper, drop_self=drop_self, excluded=excluded)
+        mixed = self.vectors.interpolated(found, self.weight, normalise=True)
+        return [Candidates(one.query, one.docs[:k], (one.scores or ())[:k]) for one in mixed]
+
+
 def default_index_folder(collection: Collection, embedder: Backend, encoder: Encoder) -> Path:
     """Where a collection's vectors are kept: beside its lexical index, one folder a model and way of asking."""
-    name = hashlib.sha256(f"{embedder.fingerprint} {asked_for(encoder)}".encode()).hexdigest()[:12]
     beside = lexical_folder(collection)
-    return beside.with_name(f"{beside.name}-dense-{name}")
+    return beside.with_name(f"{beside.name}-{folder_name(embedder, encoder)}")
+
+
+def folder_name(embedder: Backend, encoder: Encoder) -> str:
+    """A folder's name for the vectors of a model that is asked in this way."""
+    name = hashlib.sha256(f"{embedder.fingerprint} {asked_for(encoder)}".encode()).hexdigest()[:12]
+    return f"dense-{name}"
 
 
 def _top(places: Any, scores: Any, depth: int) -> tuple[Any, Any]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +24,10 @@ FORMAT = 1
 TYPES = ("float16", "float32")
 
 
+Told = Callable[[int, int], None]
+"""Is told how many documents have their vector, and how many there are."""
+
+
 class Encoder(Protocol):
     """How queries and documents are asked for (``formats.embedding.BiEncoder``)."""
 
@@ -32,34 +40,48 @@ class Encoder(Protocol):
         ...
 
 
-def build(collection: Collection, folder: Path, embedder: Backend, encoder: Encoder, dtype: str, shard: int) -> int:
-    """Make the shards that are missing, and store the documents; how many there are."""
+def build(
+    collection: Collection, folder: Path, embedder: Backend, encoder: Encoder, dtype: str, shard: int,
+    on_progress: Told | None = None,
+) -> int:  # fmt: skip
+    """Make the shards that are missing, and store the documents; how many there are.
+
+    Raises:
+        KeyboardInterrupt: interrupted; the message says how many documents' vectors are kept.
+    """
     import numpy as np
 
-    size = 0
-    width: int | None = None
-    for number, docs in enumerate(_batched(collection.corpus(), shard)):
-        path = folder / f"{number:06d}.npy"
-        size += len(docs)
-        if path.is_file():
-            width = np.load(path, mmap_mode="r").shape[1]
-            continue
-        vectors = matrix(embedder, [encoder.of_document(doc) for doc in docs], width)
-        width = vectors.shape[1]
-        unfinished = path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            np.save(file, vectors.astype(dtype))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    if not size:
+    total = sum(1 for _ in collection.corpus())  # and a line that is wrong is told now, not after hours
+    if not total:
         raise DataError("nothing to index: the corpus is empty", path=collection.folder)
-    StoredDocs.write(collection.corpus(), folder)
-    return size
+    done = 0
+    width: int | None = None
+    told = on_progress or _nobody
+    try:
+        for number, docs in enumerate(_batched(collection.corpus(), shard)):
+            path = folder / f"{number:06d}.npy"
+            if path.is_file():
+                width = np.load(path, mmap_mode="r").shape[1]
+            else:
+                calls = [encoder.of_document(doc) for doc in docs]
+                vectors = matrix(embedder, calls, width, partial(_further, told, done, total))
+                width = vectors.shape[1]
+                file = BytesIO()
+                np.save(file, vectors.astype(dtype))
+                write_whole(path, file.getvalue())
+            done += len(docs)
+            told(done, total)
+        _store(collection, folder)
+    except KeyboardInterrupt as stop:
+        kept = f"{done:,} of {total:,} documents have their vectors, in {folder}; the same command goes on from here"
+        raise KeyboardInterrupt(kept) from stop
+    return total
 
 
-def matrix(embedder: Backend, calls: Sequence[Embed], width: int | None) -> Any:
-    """The calls' vectors ``[N, V]``; not-a-number for one that was refused."""
+def matrix(
+    embedder: Backend, calls: Sequence[Embed], width: int | None, answered: Callable[[int], None] | None = None
+) -> Any:
+    """The calls' vectors ``[N, V]``; not-a-number for one that was refused. ``answered`` is told how many there are so far."""
     import numpy as np
 
     slots = {embedder.add(call): at for at, call in enumerate(calls)}
@@ -68,6 +90,8 @@ def matrix(embedder: Backend, calls: Sequence[Embed], width: int | None) -> Any:
         for ticket, reply in embedder.step():
             if ticket in slots:
                 rows[slots[ticket]] = reply.vectors[0] if reply.vectors else ()
+        if answered:
+            answered(len(rows))
     width = next((len(row) for row in rows.values() if row), width)
     if width is None:
         raise BackendError(f"the model refused all of {len(calls)} texts; they have no token, or are too long for it")
@@ -126,10 +150,29 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.tmp")
+    """Write a file whole or not at all, also where another process writes the same one."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with unfinished.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)
+
+
+def _store(collection: Collection, folder: Path) -> None:
+    """Store the documents; one who reads those that stood there before goes on reading them."""
+    made = Path(tempfile.mkdtemp(dir=folder, suffix=".tmp"))
+    try:
+        StoredDocs.write(collection.corpus(), made)
+        for path in list(made.iterdir()):
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _further(told: Told, before: int, total: int, count: int) -> None:
+    told(before + count, total)
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody listens."""
