@@ -6,6 +6,7 @@ Ours does not ask again what it knows: where theirs does, the questions are comp
 """
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,50 @@ def test_the_known_calls_of_sliding_pairs_are_those_without_any_short_cut():
     assert (
         2 * sum(99 - at for at in range(10)) == 1890 > TOLD["calls pairwise bubblesort"]["random"][0] / LISTS["random"]
     )
+
+
+def asked_again(strategy, n, seeds=100):
+    """Mean number of questions on random lists, for a judge that does not err."""
+    total = 0
+    for seed in range(seeds):
+        relevance = random.Random(seed).sample(range(n), n)
+        asked, _ = driven(strategy, n, lambda shown, relevance=relevance: [float(relevance[i]) for i in shown])
+        total += sum(map(len, asked))
+    return total / seeds
+
+
+@pytest.mark.parametrize("n", [2, 11, 25, 100])
+def test_sliding_that_forgets_asks_as_often_as_the_papers_formula_says(n):
+    calls = 2 * sum(n - 1 - p for p in range(min(10, n - 1)))
+    assert asked_again(PairSliding(remember=False), n, seeds=3) == calls  # 1,890 for 100 candidates
+
+
+@pytest.mark.parametrize(("children", "calls"), [(2, 463), (3, 306), (9, 97), (19, 46)])
+def test_setwise_bubbles_that_forget_ask_at_least_as_often_as_the_published_code(children, calls):
+    """Its short cut leaves out some of the comparisons of the plain sort, among them some that it needs."""
+    plain = 10 * 99 - 45  # places to fill, over spans of `children`
+    assert calls <= asked_again(SetwiseBubble(children, remember=False), 100, seeds=3) <= plain / children + 10
+
+
+def test_heaps_that_forget_ask_as_often_as_the_published_code():
+    assert asked_again(PairHeapsort(remember=False), 100) == pytest.approx(556, rel=0.01)
+    assert asked_again(SetwiseHeapsort(2, remember=False), 100) == pytest.approx(140, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("forgetful", "strategy"),
+    [
+        (PairHeapsort(remember=False), PairHeapsort()),
+        (PairSliding(remember=False), PairSliding()),
+        (SetwiseHeapsort(3, remember=False), SetwiseHeapsort(3)),
+        (SetwiseBubble(3, remember=False), SetwiseBubble(3)),
+    ],
+)
+def test_forgetting_asks_more_and_ends_the_same_with_a_judge_that_repeats_itself(forgetful, strategy):
+    for n in (0, 1, 2, 9, 20, 37):
+        for kind, seed in cases():
+            more, order = sorted_out(forgetful, n, kind, seed)
+            fewer, same = sorted_out(strategy, n, kind, seed)
+            assert order == same
+            assert set(more) >= set(fewer)
+            assert len(more) >= len(fewer)

@@ -29,7 +29,7 @@ class CrossEncoder:
     >>> form = CrossEncoder()
     >>> dialogue = form.judge(Query("q", "who"), [Doc("d", "me")], None)
     >>> next(dialogue)
-    [Classify(query='who', text='me', level=0)]
+    [Classify(query='who', text='me', level=0, other='')]
     """
 
     passages: Passages | None = None

@@ -30,7 +30,7 @@ class PairForm:
 
     >>> dialogue = PairForm().judge(Query("q", "who"), [Doc("d", "me", "It")], None)
     >>> next(dialogue)
-    [Classify(query='query: who', text='document: It me', level=0)]
+    [Classify(query='query: who', text='document: It me', level=0, other='')]
     """
 
     query_prefix: str = "query:"

@@ -38,19 +38,21 @@ def share(judgements: Sequence[Judgement]) -> float:
 
 
 class Duels:
-    """Remembers what it asked: in one plan no pair is asked about twice. ``ties``: what a tie means to a leader, see ``sorting.Ties``.
+    """Remembers what it asked: in one plan no pair is asked about twice, unless ``remember`` is False.
+
+    ``ties``: what a tie means to a leader, see ``sorting.Ties``.
 
     >>> next(Duels(both_orders=True).fought([(0, 1)]))
     [(0, 1), (1, 0)]
     """
 
-    def __init__(self, *, both_orders: bool, ties: Ties = "parent") -> None:
-        self.both_orders, self.ties = both_orders, ties
+    def __init__(self, *, both_orders: bool, ties: Ties = "parent", remember: bool = True) -> None:
+        self.both_orders, self.ties, self.remember = both_orders, ties, remember
         self.known: dict[Pair, float] = {}
 
     def fought(self, pairs: Sequence[Pair]) -> Steps[list[float]]:
         """What the first of each pair got; nothing is asked if all is known."""
-        unknown = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
+        unknown = [pair for pair in dict.fromkeys(pairs) if not self.remember or pair not in self.known]
         if unknown:
             judgements = yield shown(unknown, both_orders=self.both_orders)
             each = 2 if self.both_orders else 1

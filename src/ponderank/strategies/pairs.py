@@ -91,11 +91,12 @@ class PairHeapsort:
 
     At a node the left child is compared with the parent, then the right one with the better of the two. ``ties``: who leads
     after a tie, the ``"parent"`` as published or the ``"earlier"`` of the first stage, see ``setwise.SetwiseHeapsort``.
+    ``remember``: False asks again what was asked before, as the published loop does: for judges that answer anew each time.
 
     Source: PRP (arXiv 2306.17563), ``llmrankers/pairwise.py`` ``heapify`` and ``heapSort``.
-    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``), without those that
-    were made before. The authors' duoT5 heapsort lets the greater of two probabilities win where ours wants both answers to
-    agree.
+    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``); with ``remember``
+    without those that were made before. The authors' duoT5 heapsort lets the greater of two probabilities win where ours
+    wants both answers to agree.
 
     >>> next(PairHeapsort().plan(3))
     [(0, 1), (1, 0)]
@@ -104,6 +105,7 @@ class PairHeapsort:
     k: int = 10
     both_orders: bool = True
     ties: Ties = "parent"
+    remember: bool = True
 
     widest = 2
     absolute = False
@@ -114,7 +116,7 @@ class PairHeapsort:
 
     def plan(self, n: int, priors: Sequence[float] | None = None) -> Plan:
         """The top ``k`` from a heap."""
-        duels = Duels(both_orders=self.both_orders, ties=self.ties)
+        duels = Duels(both_orders=self.both_orders, ties=self.ties, remember=self.remember)
         top = yield from heap_top(n, self.k, 2, duels.champion)
         return placed(top, n)
 
@@ -124,10 +126,11 @@ class PairSliding:
     """Let ``passes`` go up from the bottom; each changes neighbours where the lower one wins, and so brings the best up.
 
     At most ``n - 1 - p`` comparisons in pass ``p``, counted from 0. The passes run two comparisons behind one another, with
-    the same result as in turn.
+    the same result as in turn. ``remember``: as in ``PairHeapsort``.
 
     Source: PRP-Sliding-K (arXiv 2306.17563); ``llmrankers/pairwise.py`` ``bubblesort``.
-    Differs: what was compared before is not asked again, which in the paper it is, and in the code where not at the bottom.
+    Differs: with ``remember`` what was compared before is not asked again, which in the paper it is, and in the code where not
+    at the bottom.
     The rest keep the order that the passes left them in, as in the paper; in the code they go back to first-stage order.
 
     >>> next(PairSliding().plan(3))
@@ -136,6 +139,7 @@ class PairSliding:
 
     passes: int = 10
     both_orders: bool = True
+    remember: bool = True
 
     widest = 2
     absolute = False
@@ -145,7 +149,8 @@ class PairSliding:
 
     def plan(self, n: int, priors: Sequence[float] | None = None) -> Plan:
         """``n + 2 * passes`` rounds at most."""
-        order = yield from bubbled(n, self.passes, 1, Duels(both_orders=self.both_orders).champion)
+        duels = Duels(both_orders=self.both_orders, remember=self.remember)
+        order = yield from bubbled(n, self.passes, 1, duels.champion)
         return placed(order, n)
 
 

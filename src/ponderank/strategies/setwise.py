@@ -20,11 +20,12 @@ class SetwiseHeapsort:
     order, so that no place in the prompt is favoured. ``ties``: of equal scores, also where nothing could be read, the
     ``"parent"`` stays and else the first child moves up, as published; or the ``"earlier"`` of the first stage does. The parent
     is often the last leaf on its way down from the root, which a tie leaves at the top: where answers are missing or tied,
-    ``"earlier"`` keeps the better list.
+    ``"earlier"`` keeps the better list. ``remember``: False asks again what was asked before, as the published loop does:
+    for judges that answer anew each time.
 
     Source: Setwise (arXiv 2310.09497), ``llmrankers/setwise.py`` ``heapify`` and ``heapSort``; Rank-R1 (arXiv 2503.06034)
     for ``shuffle``, there always on, with 19 children.
-    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``), none asked twice. The
+    Differs: the same comparisons and the same result in a fraction of the rounds (``sorting.heap_top``), with ``remember`` none twice. The
     authors' vote over several shuffles of one comparison is left out.
 
     >>> next(SetwiseHeapsort(children=2).plan(7))
@@ -35,6 +36,7 @@ class SetwiseHeapsort:
     k: int = 10
     shuffle: int | None = None
     ties: Ties = "parent"
+    remember: bool = True
 
     absolute = False
 
@@ -49,7 +51,7 @@ class SetwiseHeapsort:
 
     def plan(self, n: int, priors: Sequence[float] | None = None) -> Plan:
         """The top ``k`` from a heap; about ``n / children`` comparisons to build it, ``log(n)`` for each taken."""
-        top = yield from heap_top(n, self.k, self.children, _chosen(self.shuffle, self.ties))
+        top = yield from heap_top(n, self.k, self.children, _chosen(self.shuffle, self.ties, remember=self.remember))
         return placed(top, n)
 
 
@@ -58,7 +60,8 @@ class SetwiseBubble:
     """Find the top ``k`` with ``k`` passes from the bottom up: each comparison's best moves to its front and into the next.
 
     A comparison shows ``children + 1`` documents, of which the last is the front of the one before. Where nothing has a
-    higher score than the front, it stays. A comparison of the same documents in the same order is not asked again.
+    higher score than the front, it stays. A comparison of the same documents in the same order is not asked again, unless
+    ``remember`` is False.
 
     Source: Setwise (arXiv 2310.09497), ``llmrankers/setwise.py`` ``rerank`` with ``bubblesort``.
     Differs: the passes run two comparisons behind one another, with the same result as in turn. The authors' short cut past
@@ -73,6 +76,7 @@ class SetwiseBubble:
     children: int = 2
     k: int = 10
     shuffle: int | None = None
+    remember: bool = True
 
     absolute = False
 
@@ -86,7 +90,7 @@ class SetwiseBubble:
 
     def plan(self, n: int, priors: Sequence[float] | None = None) -> Plan:
         """At most ``ceil((n - 1 - p) / children)`` comparisons in pass ``p``, counted from 0."""
-        order = yield from bubbled(n, self.k, self.children, _chosen(self.shuffle))
+        order = yield from bubbled(n, self.k, self.children, _chosen(self.shuffle, remember=self.remember))
         return placed(order[: self.k], n)
 
 
@@ -95,7 +99,7 @@ def _check(children: int, k: int) -> None:
         raise ValueError(f"children {children}, k {k}: need 1 or more of each")
 
 
-def _chosen(shuffle: int | None, ties: Ties = "parent") -> Contest:
+def _chosen(shuffle: int | None, ties: Ties = "parent", *, remember: bool = True) -> Contest:
     """One call for a group."""
     dice = None if shuffle is None else random.Random(shuffle)
 
@@ -108,4 +112,4 @@ def _chosen(shuffle: int | None, ties: Ties = "parent") -> Contest:
         places = sorted(scores, key=group.__getitem__ if ties == "earlier" else None)
         return best(places, [scores[place] for place in places])
 
-    return remembered(chosen)
+    return remembered(chosen) if remember else chosen
