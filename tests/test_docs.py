@@ -42,3 +42,13 @@ def test_a_page_links_only_to_what_is_there(page):
     text = (DOCS / page).read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
         assert (DOCS / target).exists(), f"{page} links to {target}"
+
+
+def test_the_page_about_published_systems_names_recipes_that_are_there():
+    from ponderank.recipes import RECIPES
+
+    table = (DOCS / "published.md").read_text("utf-8").partition("Not here:")[0]
+    names = re.findall(r"`([a-z0-9.]+(?:-[a-z0-9.]+)+)`", table)
+    unknown = [name for name in names if name not in RECIPES and name.strip(".") == name]
+    assert len(names) > 60
+    assert not unknown

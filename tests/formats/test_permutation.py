@@ -292,3 +292,34 @@ def test_a_perfect_model_has_the_best_ten_on_top_whatever_the_length(form, n):
     best = sorted(docs, key=lambda doc: -int(doc.text.split()[1]))
     assert list(ranking.docs[:10]) == best[:10]
     assert not ranking.flaws()
+
+
+def test_code_keeps_its_lines_and_is_asked_for_as_coderankllm_was_trained():
+    """As llm-reranker's ``create_prompt`` with ``rerank_type="code"`` lays it out (commit 2d7cba4)."""
+    form = RankLLM("code", passage_tokens=1024)
+    prompt = form.prompt(
+        Query("q", "adds two numbers"), [Doc("a", "def add(a, b):\n    return a + b  # [7]"), Doc("b", "pass")]
+    )
+    assert text_of(prompt) == (
+        "<system>\nYou are CodeRanker, an intelligent code reviewer that can analyze doc strings and rank code snippets based on "
+        "their relevance to the doc string.\n<user>\nI will provide you with 2 code snippets, each indicated by a numerical "
+        "identifier []. Rank the code snippets based on their relevance to the functionality described by the following doc "
+        "string: adds two numbers.\n\n[1] def add(a, b):\n    return a + b  # (7)\n[2] pass\nDoc String: adds two numbers.\nRank "
+        "the 2 code snippets above based on their relevance to the functionality described by the doc string. All the code "
+        "snippets should be included and listed using identifiers, in descending order of relevance. The output format should be "
+        "[] > [], e.g., [2] > [1]. Only respond with the ranking results, do not say any word or explain."
+    )
+
+
+def test_code_is_cut_by_tokens_not_by_words():
+    form = RankLLM("code", passage_tokens=2)
+    (call,) = next(form.judge(Query("q", "x"), [Doc("a", "one\n  two three"), Doc("b", "y")], WordTokenizer()))
+    assert [part.text.strip() for part in call.prompt if part.may_shorten] == ["one\n  two", "y"]
+
+
+def test_an_issue_asks_for_the_functions_at_fault():
+    prompt = text_of(RankLLM("code-issue").prompt(Query("q", "it crashes"), [Doc("a", "f")]))
+    assert (
+        "faults causing the GitHub issue: it crashes.\n\n[1] f\nGitHub Issue: it crashes. \nRank the 1 code functions"
+        in prompt
+    )

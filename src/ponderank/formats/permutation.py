@@ -12,6 +12,7 @@ from ponderank.formats.order_reading import best_first, read_order
 from ponderank.formats.permutation_prompts import (
     answer_tokens,
     chat,
+    first_tokens,
     first_words,
     ideal,
     ids,
@@ -84,19 +85,22 @@ class RankGPT:
 
 @dataclass(frozen=True, slots=True)
 class RankLLM:
-    """Ask a model that was trained for it for an order, all passages in one turn: RankVicuna, RankZephyr, RankMistral100.
+    """Ask a model that was trained for it for an order, all passages in one turn: RankVicuna, RankZephyr, CodeRankLLM.
 
     Args:
         template: ``"zephyr"``, rank_llm's present prompt; ``"vicuna"``, the one it was published with; ``"full"``, that of full
-            ranking; ``"zephyr-letters"``, with ``[A]`` for ``[1]``; see ``permutation_prompts.LISTINGS``.
+            ranking; ``"zephyr-letters"``, with ``[A]`` for ``[1]``; ``"code"`` and ``"code-issue"``, for code that a doc string or
+            an issue asks for; see ``permutation_prompts.LISTINGS``.
         words: of each passage; 0 keeps it whole.
+        passage_tokens: in place of words, so that lines and indents stay; 0 counts words.
         around: what stands around the prompt in a model without a chat template (``permutation_prompts.AROUND``), with
             ``{system}`` and ``{user}`` in it; empty asks in the model's chat.
         max_tokens: the longest answer; 0 is what an answer takes.
         widest: most passages in one prompt; 26 with letters.
 
     Source: RankVicuna (arXiv 2309.15088), RankZephyr (arXiv 2312.02724): rank_llm's prompt templates and
-    ``rank_listwise_os_llm.py``; full ranking (arXiv 2412.14574): fullrank's ``utils.py``, ``rank_listwise_os_llm.py``.
+    ``rank_listwise_os_llm.py``; full ranking (arXiv 2412.14574): fullrank's ``utils.py``, ``rank_listwise_os_llm.py``; CoRNStack
+    (arXiv 2412.01007): llm-reranker's ``llm_util.py``, ``rank_listwise_os_llm.py``.
     Differs: as ``permutation_prompts`` and ``order_reading.read_order`` say. There an answer is also made at least as long as
     the ideal one. The ``vicuna`` prompt's ``[4] > [2]`` is what rank_llm's class for it gave; its command line gave ``[2] > [1]``.
 
@@ -110,6 +114,7 @@ class RankLLM:
     around: str = ""
     max_tokens: int = 0
     widest: int = 20
+    passage_tokens: int = 0
 
     absolute = False
     needs: frozenset[type[Call]] = field(default=frozenset({Generate}), init=False, repr=False, compare=False)
@@ -121,17 +126,23 @@ class RankLLM:
         if self.around and not self.around.partition("{system}")[2].count("{user}") == 1:
             raise ValueError(f"around is {self.around!r}; it needs {{system}} and then {{user}}")
         _bounds(self.words, self.max_tokens, self.widest, letters=form.letters)
+        if self.passage_tokens < 0:
+            raise ValueError(f"passage_tokens {self.passage_tokens}: need 0 or more")
 
-    def prompt(self, query: Query, docs: Sequence[Doc]) -> Prompt:
-        """A system's and a user's turn, or one text."""
-        turns = chat(listing(self.template), query, [first_words(titled(doc), self.words) for doc in docs])
+    def prompt(self, query: Query, docs: Sequence[Doc], tokenizer: Tokenizer | None = None) -> Prompt:
+        """A system's and a user's turn, or one text; passages are whole without a tokenizer that could count them."""
+        if self.passage_tokens:
+            contents = [first_tokens(titled(doc), self.passage_tokens, tokenizer) for doc in docs]
+        else:
+            contents = [first_words(titled(doc), self.words) for doc in docs]
+        turns = chat(listing(self.template), query, contents)
         return without_turns(turns, self.around) if self.around else turns
 
     def judge(self, query: Query, docs: Sequence[Doc], tokenizer: Tokenizer) -> Dialogue:
         """One call."""
         letters = listing(self.template).letters
         short = answer_tokens(len(docs), tokenizer, letters=letters)
-        call = Generate(self.prompt(query, docs), self.max_tokens or short)
+        call = Generate(self.prompt(query, docs, tokenizer), self.max_tokens or short)
         read = partial(read_order, letters=letters)
         return (yield from ask_for_order(call, len(docs), read, answer_tokens=short))
 

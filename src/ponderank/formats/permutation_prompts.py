@@ -61,6 +61,20 @@ _GPT = "I will provide you with {num} passages, each indicated by number identif
 _GPT_RANK = "Rank the passages based on their relevance to query: {query}."
 _GPT_TURNS = ("Okay, please provide the passages.", "Received passage [{id}].")
 
+_CODER = "You are CodeRanker, an intelligent code reviewer that can analyze {reads} and rank {ranks} based on their relevance to {to}."
+_SNIPPETS = (
+    "I will provide you with {num} code snippets, each indicated by a numerical identifier []. Rank the code snippets based on "
+    "their relevance to the functionality described by the "
+)
+_FUNCTIONS = (
+    "I will provide you with {num} code functions, each indicated by a numerical identifier []. Rank the code functions based on "
+    "their relevance to contain the faults causing the GitHub issue: "
+)
+_CODE_END = (
+    " included and listed using identifiers, in descending order of relevance. The output format should be [] > [], e.g., "
+    "[2] > [1]. Only respond with the ranking results, do not say any word or explain."
+)
+
 LISTINGS: dict[str, Listing] = {
     "rankgpt": Listing(
         "You are RankGPT, an intelligent assistant that can rank passages based on their relevancy to the query.",
@@ -97,6 +111,18 @@ LISTINGS: dict[str, Listing] = {
         letters=True,
         rewrites=LETTERS,
     ),
+    "code": Listing(
+        _CODER.format(reads="doc strings", ranks="code snippets", to="the doc string"),
+        _SNIPPETS + "following doc string: {query}.\n\n",
+        "Doc String: {query}.\nRank the {num} code snippets above based on their relevance to the functionality described by the "
+        "doc string. All the code snippets should be" + _CODE_END,
+    ),
+    "code-issue": Listing(
+        _CODER.format(reads="GitHub issues", ranks="code functions", to="contain the faults causing the GitHub issue"),
+        _FUNCTIONS + "{query}.\n\n",
+        "GitHub Issue: {query}. \nRank the {num} code functions above based on their relevance to contain the faults causing the "
+        "GitHub issue. All the code functions should be" + _CODE_END,
+    ),
     "reason-rank": Listing(
         "You are RankLLM, an intelligent assistant that can rank passages based on their relevance to the query. Given a query "
         "and a passage list, you first thinks about the reasoning process in the mind and then provides the answer (i.e., the "
@@ -115,7 +141,8 @@ LISTINGS: dict[str, Listing] = {
         ).format(form="format of ranked list", example="[2] > [1]", rest=f". O{_ONLY}"),
     ),
 }
-"""By name. ``zephyr`` and ``zephyr-letters`` are rank_llm's now; ``vicuna`` is that of its release."""
+"""By name. ``zephyr`` and ``zephyr-letters`` are rank_llm's now; ``vicuna`` is that of its release. ``code`` and ``code-issue`` are
+CodeRankLLM's, for doc strings and for issues."""
 
 RANK_K = (
     "\nDetermine a ranking of the passages based on how relevant they are to the query. \nIf the query is a question, how "

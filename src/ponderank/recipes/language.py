@@ -41,7 +41,7 @@ _MMARCO = "mMARCO, arXiv 2108.13897"
 _RANKT5 = "RankT5, arXiv 2210.10634"
 _RANKLLAMA = "RankLLaMA, arXiv 2310.08319"
 _QWEN3 = "Qwen3-Reranker, arXiv 2506.05176"
-_MXBAI = "mxbai-rerank-v2"
+_MXBAI = "ProRank (mxbai-rerank-v2), arXiv 2506.03487"
 _ERANK = "ERank, arXiv 2509.00520"
 _RETRO = "Retro*, arXiv 2509.24869"
 

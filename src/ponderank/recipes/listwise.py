@@ -1,6 +1,7 @@
 """Language models that rank a list in one go, in windows that slide up the candidates, and what each needs.
 
-Every model id was seen in its authors' repository (rank_llm, llm-reranker, fullrank, rank-k, ReasonRank, DeAR-Reranking). RaCT and
+Every model id was seen in its authors' repository (rank_llm, llm-reranker, fullrank, rank-k, ReasonRank, DeAR-Reranking), CodeRankLLM's
+(there ``cornstack/CodeRankLLM``) in others' code and pages. RaCT and
 Rank-without-GPT had published neither a model nor their code when this was written. Sizes are those of the base models.
 """
 
@@ -25,6 +26,7 @@ _VICUNA = "RankVicuna, arXiv 2309.15088"
 _ZEPHYR = "RankZephyr, arXiv 2312.02724"
 _FIRST = "FIRST, arXiv 2406.15657"
 _FULL_RANKING = "full ranking, arXiv 2412.14574"
+_CORNSTACK = "CoRNStack, arXiv 2412.01007"
 _RANK_K = "Rank-K, arXiv 2505.14432"
 _REASON = "ReasonRank, arXiv 2508.07050"
 _DEAR = "DeAR, arXiv 2508.16998"
@@ -52,6 +54,8 @@ _ROWS: list[tuple[Recipe, Needs | None]] = [
          f"{_FIRST}; arXiv 2411.05508", "generates nothing"),
     _row("rank-mistral-100", "liuwenhan/RankMistral100", RankLLM("full", words=100, around=AROUND["mistral"], widest=100), _WHOLE,
          Needs(7.25, EVERY, 128), _FULL_RANKING, "100 passages in one prompt"),
+    _row("code-rank-llm", "nomic-ai/CodeRankLLM", RankLLM("code", passage_tokens=1024, widest=10), Window(size=10, stride=5),
+         Needs(7.62, EVERY, 56), _CORNSTACK, "code that a doc string asks for; RankLLM('code-issue') for issues"),
     _row("rank-k", "hltcoe/Rank-K-32B", RankK(), _WINDOW, Needs(32.8, EVERY, 256), _RANK_K, "thinks, then writes an order with ties"),
     _row("reason-rank-7b", "liuwenhan/reasonrank-7B", ReasonRank(), _WINDOW, Needs(7.62, EVERY, 56), _REASON),
     _row("reason-rank-8b", "liuwenhan/reasonrank-8B", ReasonRank(qwen3=True, temperature=0.6), _WINDOW,
