@@ -17,10 +17,11 @@ from ponderank.contracts import Backend
 from ponderank.engine import Engine, Progress, Written
 from ponderank.engines import load_each, with_model
 from ponderank.errors import BackendError, DataError, RecipeError
+from ponderank.estimate import Cost, cost
 from ponderank.recipe import Recipe, check, several, thinking
 from ponderank.recipes import find
 from ponderank.threshold import at_least, checked
-from ponderank.types import Ask, Candidates, Classify, Doc, Group, Judgement, Query, Ranking, Step, Usage
+from ponderank.types import Ask, Candidates, Classify, Doc, Group, Judgement, Query, Ranking, Step
 
 TextLike = str | Mapping[str, Any] | Doc
 QueryLike = str | Mapping[str, Any] | Query
@@ -178,16 +179,12 @@ class Reranker:
         found = of_judge.get(ask.level)
         return replace(judgement, probs=None if found is None else found.probs(judgement.scores))
 
-    def dry_run(self, many: Iterable[Candidates]) -> Usage:
+    def dry_run(self, many: Iterable[Candidates]) -> Cost:
         """Count the calls and prompt tokens that ranking would take, and at most how many tokens it would write; asks nothing.
 
-        Exact for strategies whose calls do not depend on the answers; others are counted on all-equal answers.
+        Exact (``.exact``) for strategies whose calls do not depend on the answers; others are counted as ``estimate.cost`` says.
         """
-        from ponderank.backends.testing import Counting
-
-        counting = [Counting(one.tokenizer, one.can) for one in self.backends]
-        engine = Engine(self.recipe, counting, query_tokens=self.query_tokens)
-        return sum((ranking.usage for _, ranking in engine.run(many)), Usage())
+        return cost(self.recipe, self.backends, many, query_tokens=self.query_tokens)
 
     def explain(self, ranking: Ranking, k: int = 3) -> Ranking:
         """The ranking with evidence for its top ``k``: the sentences that carry the score, with character offsets.

@@ -6,6 +6,7 @@ from ponderank.strategies.fuse import Fuse
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.strategies.repeat import Repeat
 from ponderank.strategies.window import Window
+from ponderank.types import Judgement
 
 
 def test_each_run_sees_all_candidates_in_another_order_the_first_too():
@@ -45,9 +46,9 @@ def test_a_judge_that_likes_what_is_shown_first_is_outvoted_by_the_shuffles(aggr
 
 
 def test_of_equals_in_a_run_the_first_shown_is_first():
-    """With one run and a judge that says nothing, the order is the one shown."""
-    rounds, scores = drive(Repeat(Whole(), times=1).plan(6), lambda ask: [0.0] * 6)
-    assert order_of(scores) == list(rounds[0][0].group)
+    """With one run and a judge that prefers candidate 3 and says no more, the others stay as they were shown."""
+    rounds, scores = drive(Repeat(Whole(), times=1).plan(6), lambda ask: [float(i == 3) for i in ask.group])
+    assert order_of(scores) == [3, *(i for i in rounds[0][0].group if i != 3)]
 
 
 def test_mean_ranks_and_mean_reciprocal_ranks_are_the_scores():
@@ -96,3 +97,18 @@ def test_levels_and_judges_of_asks_stay_as_they_are():
 def test_impossible_repeats_are_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         Repeat(Pointwise(), **settings)
+
+
+def test_runs_in_which_nothing_was_read_leave_the_first_stages_order():
+    _, scores = drive(Repeat(Window(size=20, stride=10), times=5).plan(30), lambda ask: [0.0] * len(ask.group))
+    assert order_of(scores) == list(range(30))
+
+
+def test_one_run_that_was_read_counts_alone():
+    plan = Repeat(Window(size=4, stride=2), times=4, aggregate="borda").plan(4)
+    groups = next(plan)
+    right = Judgement(tuple(float(i) for i in groups[2]))
+    unread = Judgement((0.0,) * 4, flaw="unparsed")
+    with pytest.raises(StopIteration) as stop:
+        plan.send([right if at == 2 else unread for at in range(4)])
+    assert sorted(range(4), key=lambda i: -stop.value.value[i]) == [3, 2, 1, 0]

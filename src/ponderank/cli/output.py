@@ -41,13 +41,19 @@ def show(ranking: Ranking, form: Form) -> None:
 
 
 def show_cost(usage: Usage, form: Form) -> None:
-    """Write what a dry run counted to stdout."""
+    """Write what a dry run counted to stdout; where the calls depend on the answers, that it is an estimate."""
+    exact = getattr(usage, "exact", True)
     if is_table(form):
-        written = f", at most {usage.output_tokens:,} written" if usage.output_tokens else ""
-        print(f"{usage.calls:,} calls, {usage.prompt_tokens:,} prompt tokens{written}; nothing was asked")
+        about = "" if exact else "about "
+        written = f", at most {about}{usage.output_tokens:,} written" if usage.output_tokens else ""
+        why = "" if exact else " (what is asked depends on the answers: counted on right ones)"
+        print(
+            f"{about}{usage.calls:,} calls, {about}{usage.prompt_tokens:,} prompt tokens{written}; nothing was asked{why}"
+        )
     else:
-        counts = {"calls": usage.calls, "prompt_tokens": usage.prompt_tokens}
-        print(json.dumps(counts | ({"output_tokens": usage.output_tokens} if usage.output_tokens else {})))
+        counts: dict[str, int | bool] = {"calls": usage.calls, "prompt_tokens": usage.prompt_tokens}
+        counts |= {"output_tokens": usage.output_tokens} if usage.output_tokens else {}
+        print(json.dumps(counts | ({} if exact else {"exact": False})))
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

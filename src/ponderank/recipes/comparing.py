@@ -1,7 +1,8 @@
 """Language models that compare passages: the best of a few, two at a time, grades for a group, the worst, the best half.
 
 Every model id was seen in its authors' repository, or (Rank-R1 32B, FLAN-T5 XL) in others' evaluation code. A recipe without a model
-asks any chat model, over a server too, unless its note says what else it needs. IRanker has published no checkpoint that could
+asks any chat model, over a server too, unless its note says what else it needs; in its heap a tie goes to the earlier of the first
+stage, where those of published models do as published. IRanker has published no checkpoint that could
 be found, duoBERT one for TensorFlow only.
 """
 
@@ -76,14 +77,15 @@ _CALIBRATED = PRP("scoring", "begun", both_orders=True, examples=_EXAMPLES)
 _CALIBRATED_LETTER = PRP("scoring", "letter", both_orders=True, examples=_EXAMPLES)
 
 _ROWS: list[tuple[Recipe, Needs | None]] = [
-    _any("setwise-heapsort", Setwise(), SetwiseHeapsort(), _SETWISE, "the best of 3 passages, in a heap"),
-    _any("setwise-heapsort-10", Setwise(), SetwiseHeapsort(children=9), _SETWISE, "the best of 10 passages, in a heap: fewer calls"),
+    _any("setwise-heapsort", Setwise(), SetwiseHeapsort(ties="earlier"), _SETWISE, "the best of 3 passages, in a heap"),
+    _any("setwise-heapsort-10", Setwise(), SetwiseHeapsort(children=9, ties="earlier"), _SETWISE,
+         "the best of 10 passages, in a heap: fewer calls"),
     _any("setwise-bubble", Setwise(), SetwiseBubble(), _SETWISE, "the best of 3 passages, in passes from the bottom up"),
     _any("setwise-likelihood", Setwise("likelihood", "begun"), SetwiseHeapsort(), _SETWISE, _BEGUN),
     _any("setwise-windows", Setwise("likelihood", "begun"), Window(4, 2, passes=5), _SETWISE, f"windows of 4; {_BEGUN}"),
     *_flan("large", 0.78),
     *_flan("xl", 2.85),
-    _any("rank-r1", RankR1(), SetwiseHeapsort(children=19, shuffle=0), _RANK_R1, "thinks, then names the best of 20 passages"),
+    _any("rank-r1", RankR1(), SetwiseHeapsort(children=19, shuffle=0, ties="earlier"), _RANK_R1, "thinks, then names the best of 20 passages"),
     *_rank_r1("3b", 3.09, 36),
     *_rank_r1("7b", 7.62, 56),
     *_rank_r1("14b", 14.8, 192),
@@ -91,7 +93,7 @@ _ROWS: list[tuple[Recipe, Needs | None]] = [
             SetwiseHeapsort(children=19, shuffle=0), _RANK_R1,
             "an adapter: merge it into Qwen/Qwen3-32B, and give the merged folder"), Needs(32.8, EVERY, 256)),
     _any("prp-allpair", PRP(), AllPairs(), _PRP, "every pair in both orders: n * (n - 1) calls"),
-    _any("prp-heapsort", PRP(), PairHeapsort(), _PRP, "pairs in both orders, in a heap"),
+    _any("prp-heapsort", PRP(), PairHeapsort(ties="earlier"), _PRP, "pairs in both orders, in a heap"),
     _any("prp-sliding", PRP(), PairSliding(passes=10), _PRP, "neighbours in both orders, in 10 passes from the bottom up"),
     _any("prp-quicksort", PRP(), PairQuicksort(), _PRP, "pairs in both orders, many at once, divided by pivots"),
     _any("prp-swiss", PRP(), SwissRounds(), _PRP, "pairs in both orders, 5 rounds of a Swiss tournament"),

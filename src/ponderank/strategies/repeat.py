@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ponderank.contracts import Plan, Strategy
-from ponderank.strategies.tools import among, ordered, placed, together
+from ponderank.strategies.tools import Steps, among, ordered, placed, together
+from ponderank.types import Judgement
 
 Aggregate = Literal["kemeny", "borda", "rrf"]
 
@@ -18,7 +19,8 @@ class Repeat:
     """Run the strategy ``times`` over, side by side, each time on candidates shuffled anew, and aggregate the orders.
 
     What a judge's place in the prompt does to a candidate cancels out. In one run equal scores keep the order shown
-    there.
+    there; a run in which no answer said anything would be nothing but its shuffle, and does not count. Where none counts, the
+    first stage's order is kept.
 
     Args:
         strategy: what to run; it is told the first stage's scores of the candidates it is shown, when they are known.
@@ -81,8 +83,9 @@ class Repeat:
             return (yield from self.strategy.plan(n, priors))
         shown = self._shuffles(n)
         plans = [self.strategy.plan(n, None if priors is None else [priors[i] for i in members]) for members in shown]
-        runs = yield from together([among(members, plan) for members, plan in zip(shown, plans, strict=True)])
-        return self._aggregated([ordered(members, scores) for members, scores in zip(shown, runs, strict=True)], n)
+        runs = yield from together([_heard(among(members, plan)) for members, plan in zip(shown, plans, strict=True)])
+        rankings = [ordered(members, scores) for members, (scores, said) in zip(shown, runs, strict=True) if said]
+        return self._aggregated(rankings, n) if rankings else placed(range(n), n)
 
     def _shuffles(self, n: int) -> list[list[int]]:
         shuffle = random.Random(self.seed).shuffle
@@ -99,3 +102,17 @@ class Repeat:
         from ponderank.aggregate.rankings import borda, reciprocal_rank
 
         return borda(rankings, n) if self.aggregate == "borda" else reciprocal_rank(rankings, n, missing="ignored")
+
+
+def _heard(plan: Steps[list[float]]) -> Steps[tuple[list[float], bool]]:
+    """A plan's scores, and whether any answer preferred one document, or graded one alone; true where nothing was asked."""
+    said, asked = False, False
+    answers: list[Judgement] | None = None
+    while True:
+        try:
+            asks = next(plan) if answers is None else plan.send(answers)
+        except StopIteration as stop:
+            return stop.value, said or not asked
+        answers = yield asks
+        asked = asked or bool(asks)
+        said = said or any(len(set(one.scores)) > 1 or (len(one.scores) == 1 and one.flaw is None) for one in answers)
