@@ -25,7 +25,7 @@ def documents(words: Sequence[str]) -> list[Doc]:
     >>> [doc.text for doc in documents(["Paris is a city.", "Bread is baked."])]
     ['Paris is a city.', 'Bread is baked.']
     """
-    from ponderank.reranker import document
+    from ponderank.texts import document
 
     if words.count("-") > 1:
         raise DataError("stdin (-) can be read once only")

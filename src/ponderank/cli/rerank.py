@@ -129,7 +129,8 @@ def rerank(
     from ponderank.cli.inputs import documents
     from ponderank.cli.output import is_table, reasons, show, show_cost
     from ponderank.cli.watch import watching
-    from ponderank.reranker import Reranker, candidates
+    from ponderank.reranker import Reranker
+    from ponderank.texts import candidates
 
     found = documents(docs or [])
     chosen, kept = chosen_by(recipe, cascade, think)
