@@ -22,3 +22,9 @@ def test_every_public_name_is_there():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Rerankr'"):
         _ = ponderank.Rerankr
+
+
+def test_the_default_recipe_imports_one_table_of_recipes():
+    code = "import sys, ponderank.recipes as r; r.find('default'); print([t for t in r.TABLES if f'ponderank.recipes.{t}' in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['encoders']"
