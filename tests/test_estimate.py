@@ -5,7 +5,7 @@ import pytest
 from ponderank import Candidates, Doc, Query, Recipe, Reranker
 from ponderank.backends.adapters import WordTokenizer
 from ponderank.backends.testing import Counting, Oracle
-from ponderank.estimate import Supposed, cost, is_exact, relevances
+from ponderank.estimate import Supposed, cost, is_exact, judgements_and_rounds, relevances
 from ponderank.formats.classify import CrossEncoder
 from ponderank.recipes import find
 from ponderank.strategies.cascade import Cascade
@@ -88,3 +88,9 @@ def test_a_dry_run_asks_nothing():
 
 def test_no_candidates_cost_nothing():
     assert counted("prp-heapsort", 0).calls == counted("window", 1).calls == 0
+
+
+def test_rounds_are_counted_beside_judgements():
+    assert judgements_and_rounds(Pointwise(), 7) == (7, 1)
+    assert judgements_and_rounds(AllPairs(), 10) == (90, 1)
+    assert judgements_and_rounds(Pointwise(), 0) == (0, 0)

@@ -101,7 +101,7 @@ def test_a_model_is_for_the_judges_that_have_none():
     assert [judge.model for judge in with_model(recipe, "m").judges] == ["embedded", "m", "m"]
     url = "http://127.0.0.1:1/v1"  # a server runs no cross-encoder
     assert [judge.model for judge in with_model(recipe, "m", url).judges] == ["embedded", "m", ""]
-    assert [judge.model for judge in with_model(replace(TWO, model="x"), "m").judges] == ["m", "m"]
+    assert [judge.model for judge in with_model(replace(TWO, model="dear"), "m").judges] == ["m", "m"]
     with pytest.raises(RecipeError, match="no judge"):
         with_model(replace(TWO, model="embedded", others=(Judge("embedded", CrossEncoder()),)), "m")
 
@@ -161,3 +161,13 @@ def test_a_late_pair_has_one_score():
     from ponderank.backends.deadline import late
 
     assert len(late(Classify("q", "d")).scores) == 1
+
+
+def test_several_models_are_given_by_the_folder_that_holds_theirs(tmp_path):
+    recipe = replace(TWO, model="org/mono", others=(Judge("org/duo", CrossEncoder()),))
+    (tmp_path / "mono").mkdir()
+    with pytest.raises(RecipeError, match="has 2 models; give a folder that holds mono and duo"):
+        with_model(recipe, str(tmp_path))
+    (tmp_path / "duo").mkdir()
+    given = with_model(recipe, str(tmp_path))
+    assert [judge.model for judge in given.judges] == [str(tmp_path / "mono"), str(tmp_path / "duo")]

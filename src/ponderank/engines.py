@@ -85,18 +85,29 @@ def with_model(recipe: Recipe, model: str, engine: str | None = None) -> Recipe:
     """The recipe with ``model`` in place of its own.
 
     Of several judges those get it that have none; where all have one, those that ``engine`` can run, the embedded model apart.
+    Where these are different models, ``model`` is a folder that holds one folder each, named as the models are.
 
     Raises:
-        RecipeError: none can take it.
+        RecipeError: none can take it, or there are several and it is no such folder.
     """
     judges = recipe.judges
     takes = [at for at, judge in enumerate(judges) if len(judges) == 1 or _takes(judge, engine)]
     empty = [at for at in takes if not judges[at].model]
     if not takes:
         raise RecipeError(f"no judge of recipe {recipe.name!r} can be the model {model!r}; leave it out")
-    return recipe.judged_by(
-        [Judge(model, one.format) if at in (empty or takes) else one for at, one in enumerate(judges)]
-    )
+    names = {at: judges[at].model.rpartition("/")[2] for at in takes}
+    if empty or len(set(names.values())) == 1:
+        given = dict.fromkeys(empty or takes, model)
+    else:
+        given = {at: str(Path(model) / name) for at, name in names.items()}
+        absent = [folder for folder in given.values() if not Path(folder).is_dir()]
+        if absent:
+            raise RecipeError(
+                f"recipe {recipe.name!r} has {len(set(names.values()))} models; give a folder that holds "
+                f"{' and '.join(names.values())} (there is no {absent[0]}), or each its own with "
+                "--cascade RECIPE@FOLDER:KEEP,RECIPE@FOLDER"
+            )
+    return recipe.judged_by([Judge(given.get(at, one.model), one.format) for at, one in enumerate(judges)])
 
 
 def kind_of(form: Format) -> str:

@@ -109,18 +109,30 @@ def is_exact(strategy: Strategy, n: int) -> bool:
     True
     """
     forth = relevances(n)
-    return _asked(strategy, forth) == _asked(strategy, forth[::-1])
+    return _asked(strategy, forth)[0] == _asked(strategy, forth[::-1])[0]
 
 
-def _asked(strategy: Strategy, known: Sequence[float]) -> dict[Any, int]:
-    """How many groups of each size are shown to each judge at each level."""
+def judgements_and_rounds(strategy: Strategy, n: int) -> tuple[int, int]:
+    """How many judgements a strategy takes for ``n`` candidates, and in how many rounds, with right answers.
+
+    >>> from ponderank.strategies.window import Window
+    >>> judgements_and_rounds(Window(), 100)
+    (9, 9)
+    """
+    counts, rounds = _asked(strategy, relevances(n))
+    return sum(counts.values()), rounds
+
+
+def _asked(strategy: Strategy, known: Sequence[float]) -> tuple[dict[Any, int], int]:
+    """How many groups of each size are shown to each judge at each level, and in how many rounds."""
     counts: dict[Any, int] = {}
-    plan, answers = strategy.plan(len(known)), None
+    plan, answers, rounds = strategy.plan(len(known)), None, 0
     while True:
         try:
             asks = next(plan) if answers is None else plan.send(answers)
         except StopIteration:
-            return counts
+            return counts, rounds
+        rounds += bool(asks)
         plain = [ask if isinstance(ask, Ask) else Ask(ask) for ask in asks]
         for ask in plain:
             key = (ask.judge, ask.level, len(ask.group))

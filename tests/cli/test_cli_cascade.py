@@ -98,3 +98,10 @@ def test_a_filter_that_finds_nothing_says_so(ponderank):
     done = ponderank("recipes", "--find", "no such thing")
     assert done.returncode == 2
     assert "no recipe has" in done.stderr
+
+
+def test_a_recipe_is_explained_with_what_it_costs(ponderank):
+    said = ponderank("recipes", "setwise-heapsort", "--format", "table").stdout
+    assert "about" in said
+    assert "judgements" in said
+    assert "9 judgements in 9 rounds for 100 candidates" in ponderank("recipes", "window", "--format", "table").stdout

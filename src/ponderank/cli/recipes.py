@@ -55,6 +55,7 @@ def recipes(
             print(json.dumps(_described(recipe, suited), ensure_ascii=False))
     elif name is not None:
         print(_explained(chosen[0].to_dict()))
+        print(spent(chosen[0]))
         print("\n".join(how_to_run(name)))
         if suited:
             print(f"\non {engine}: {_said(suited[name])}")
@@ -152,6 +153,18 @@ def _explained(described: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def spent(recipe: Recipe, n: int = 100) -> str:
+    """What ranking ``n`` candidates takes, in a line: exact, or counted on right answers where they decide what is asked."""
+    from ponderank.estimate import is_exact, judgements_and_rounds
+
+    judgements, rounds = judgements_and_rounds(recipe.strategy, n)
+    about = "" if is_exact(recipe.strategy, n) else "about "
+    why = "" if not about else ", if the answers are right and the first stage is as good as BM25 often is"
+    return (
+        f"{'cost':<9} {about}{judgements:,} judgements in {rounds:,} round{'s' * (rounds != 1)} for {n} candidates{why}"
+    )
+
+
 def needed(needs: Needs) -> dict[str, Any]:
     """What a model needs, ready for JSON: billions of parameters, gigabytes, engines."""
     return {
@@ -167,19 +180,23 @@ def how_to_run(name: str) -> list[str]:
     """What running a recipe takes, in lines: memory, engines, a command for each."""
     from ponderank.recipes import NEEDS, find
 
-    model, needs = find(name).model, NEEDS.get(name)
+    named = list(dict.fromkeys(judge.model for judge in find(name).judges if judge.model not in ("", "embedded")))
+    needs = NEEDS.get(name)
     if needs is None:
-        return (
-            [] if model else ["", "needs     a model: --model FOLDER, --model FILE.gguf, or --engine URL --model NAME"]
-        )
-    folder = model.rpartition("/")[2]
+        empty = any(not judge.model and judge.format.needs for judge in find(name).judges)
+        said = "needs     a model: --model FOLDER, --model FILE.gguf, or --engine URL --model NAME"
+        return ["", said] if empty else []
+    model, folders = named[0], [one.rpartition("/")[2] for one in named]
+    folder = folders[0] if len(named) == 1 else "."  # of several, the folder that holds theirs
+    served = f" --model {model}" if len(named) == 1 else ""  # each is asked for by its own name
     commands = {
         "http": [
-            f"vllm serve {model} --port 8000      # or any OpenAI-compatible server",
-            f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine http://127.0.0.1:8000/v1 --model {model}',
+            *(f"vllm serve {one} --port 8000      # or any OpenAI-compatible server" for one in named),
+            f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine http://127.0.0.1:8000/v1{served}',
         ],
         "transformers": [
-            f"pip install 'ponderank[torch]' && hf download {model} --local-dir {folder}",
+            "pip install 'ponderank[torch]'",
+            *(f"hf download {one} --local-dir {at}" for one, at in zip(named, folders, strict=True)),
             f'ponderank rerank "QUERY" docs.jsonl --recipe {name} --engine transformers --model {folder}',
         ],
         "llamacpp": [
@@ -200,4 +217,6 @@ def _part(value: Any) -> str:
     """A part as it is written in a table: ``Kind(field=value, …)``."""
     if isinstance(value, dict) and "kind" in value:
         return f"{value['kind']}({', '.join(f'{k}={_part(v)}' for k, v in value.items() if k != 'kind')})"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return f"[{', '.join(map(_part, value))}]"
     return str(value)
