@@ -175,3 +175,14 @@ def test_thoughts_are_shown_one_at_a_time_and_cannot_move_the_cursor():
         thoughts(Written("q", group, text, bool(done)))
     thoughts.finish()
     assert out.getvalue() == "\n── a ──\none \ufffd[2Jmore\n\n── b ──\ntwo\n"
+
+
+def test_a_stage_that_writes_nothing_does_not_end_the_thoughts_of_the_next():
+    out = io.StringIO()
+    thoughts = Thoughts(["a", "b"], out)
+    thoughts(Written("q", (0,), "", done=True))  # a cross-encoder judged it first
+    thoughts(Written("q", (0,), "so "))
+    thoughts(Written("q", (1,), "but "))
+    thoughts(Written("q", (0,), "it is"))
+    thoughts(Written("q", (0,), "", done=True))
+    assert "so it is" in out.getvalue()

@@ -14,7 +14,7 @@ from typing import Any
 from ponderank.contracts import Backend, Format
 from ponderank.errors import BackendError, DataError, RecipeError
 from ponderank.recipe import Judge, Recipe, nearest
-from ponderank.types import Attend, Classify, Embed
+from ponderank.types import Attend, Classify, Embed, Fused
 
 ENGINES = ("onnx", "transformers", "llamacpp", "vllm")
 """The engines by name; a URL is an engine too."""
@@ -111,10 +111,10 @@ def with_model(recipe: Recipe, model: str, engine: str | None = None) -> Recipe:
 
 
 def kind_of(form: Format) -> str:
-    """What kind of model a format asks: classifier, embedder, attention, language, or nothing at all."""
+    """What kind of model a format asks: classifier, embedder, attention, fused (ListT5), language, or nothing at all."""
     if not form.needs:
         return "nothing"
-    kinds = {Classify: "classifier", Embed: "embedder", Attend: "attention"}
+    kinds = {Classify: "classifier", Embed: "embedder", Attend: "attention", Fused: "fused"}
     return next((kind for call, kind in kinds.items() if call in form.needs), "language")
 
 
@@ -226,6 +226,7 @@ _LOADERS: dict[tuple[str, str], Callable[[Wanted], Backend]] = {
     ("onnx", "classifier"): _onnx,
     ("transformers", "classifier"): _torch_classifier,
     ("transformers", "language"): _torch_language,
+    ("transformers", "fused"): _torch_language,
     ("transformers", "embedder"): _torch_embedder,
     ("transformers", "attention"): _torch_attention,
     ("llamacpp", "language"): _llamacpp,

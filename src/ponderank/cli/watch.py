@@ -23,7 +23,9 @@ class Thoughts:
     def __call__(self, written: Written) -> None:
         """Take a piece."""
         if written.done:
-            self._done.add(written.group)
+            # what wrote nothing (a cross-encoder's stage before this one) has nothing to end
+            if written.group in self._waiting or written.group == self._current:
+                self._done.add(written.group)
         elif written.text:
             self._waiting.setdefault(written.group, []).append(written.text)
         while self._turn():
