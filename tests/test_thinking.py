@@ -178,6 +178,10 @@ def test_thoughts_are_shown_one_at_a_time_and_cannot_move_the_cursor():
 
 
 def test_a_stage_that_writes_nothing_does_not_end_the_thoughts_of_the_next():
+    import io
+
+    from ponderank.cli.watch import Thoughts
+
     out = io.StringIO()
     thoughts = Thoughts(["a", "b"], out)
     thoughts(Written("q", (0,), "", done=True))  # a cross-encoder judged it first
