@@ -38,11 +38,6 @@ class SpanTokenizer(PromptTokenizer):
         if unused:
             self.inner.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in unused])
             self._added |= {self.inner.token_to_id(word) for word in unused}
-        # what a text's unknown words become is no special token of its writer's
-        self._added.discard(self.inner.token_to_id(getattr(self.inner.model, "unk_token", None) or "<unk>"))
-        for plain in (self._first, self._rest):  # sentence-transformers' files cut at 128 tokens
-            plain.no_truncation()
-            plain.no_padding()
 
     def fit(self, prompt: Prompt, room: int | None) -> Placed:
         """The ids within ``room`` tokens, documents shortened as by ``PromptTokenizer.fit``, and their spans."""
