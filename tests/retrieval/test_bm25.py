@@ -97,3 +97,13 @@ def test_words_of_one_letter_count_if_asked_for():
         scores[shortest] = {doc.id: score for doc, score in zip(found.docs, found.scores, strict=True)}
     assert scores[1]["c"] > scores[1]["d"]
     assert scores[2]["c"] == scores[2]["d"]
+
+
+def test_ties_keep_the_corpus_order_at_the_cut_too():
+    """Of 300 equal documents the first are found, however many are wanted; one better one comes before them."""
+    docs = [Doc(f"d{i}", "cats sleep") for i in range(300)] + [Doc("best", "cats cats")]
+    index = BM25Index.build(docs)
+    query = [Query("q", "cats")]
+    for k in (1, 2, 7, 100, 150, 299, 301):
+        (found,) = index.search(query, k)
+        assert [doc.id for doc in found.docs] == ["best", *(f"d{i}" for i in range(k - 1))]

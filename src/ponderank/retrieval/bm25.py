@@ -91,18 +91,39 @@ class BM25Index:
         queries = list(queries)
         if not queries:
             return []
-        import numpy as np
-
         barred = {q.id: {*(excluded or {}).get(q.id, ()), *([q.id] if drop_self else [])} for q in queries}
         depth = min(k + max(map(len, barred.values())), len(self.docs))
         tokens = _tokens([query.text for query in queries], self.settings)
-        found, scores = self.engine.retrieve(tokens, k=depth, show_progress=False)
         out = []
-        for query, row, values in zip(queries, found, scores, strict=True):
-            order = np.lexsort((row, -values))
-            hits = [(self.docs[int(row[i])], float(values[i])) for i in order if values[i] > 0]
+        for query, best in zip(queries, self._best(tokens, depth), strict=True):
+            hits = [(self.docs[at], score) for at, score in best]
             hits = [hit for hit in hits if hit[0].id not in barred[query.id]][:k]
             out.append(Candidates(query, tuple(doc for doc, _ in hits), tuple(score for _, score in hits)))
+        return out
+
+    def _best(self, tokens: Any, depth: int) -> list[list[tuple[int, float]]]:
+        """Each query's best ``depth`` documents by place in the corpus, and their scores; of equal ones the first in the corpus.
+
+        The engine breaks ties as they come, also at the cut: where the first that is left out ties with the last that is not,
+        it is asked deeper.
+        """
+        import numpy as np
+
+        whole = len(self.docs)
+        deeper = min(depth + 1, whole)
+        found, scores = self.engine.retrieve(tokens, k=deeper, show_progress=False)
+        out: list[list[tuple[int, float]]] = []
+        again: list[int] = []
+        for at, (row, values) in enumerate(zip(found, scores, strict=True)):
+            order = np.lexsort((row, -values))
+            best = [(int(row[i]), float(values[i])) for i in order if values[i] > 0]
+            if len(best) == deeper < whole and best[depth - 1][1] == best[-1][1]:
+                again.append(at)
+            out.append(best[:depth])
+        if again:
+            rest = self._best(tokens._replace(ids=[tokens.ids[at] for at in again]), max(2 * depth, 64))
+            for at, best in zip(again, rest, strict=True):
+                out[at] = best[:depth]
         return out
 
     def save(self, folder: str | Path, *, fingerprint: str = "") -> None:
