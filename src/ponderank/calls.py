@@ -70,6 +70,9 @@ class Generate:
 
     ``watch`` names labels whose log-probabilities are wanted where the stop string's last token was chosen: with the stop
     ``"</think> true"``, those of ``" true"`` and ``" false"`` right behind ``</think>``.
+
+    With a ``temperature`` tokens are drawn; of the likeliest ``top_k`` only (0: of all), and of these from the fewest that together
+    have ``top_p`` of the probability.
     """
 
     prompt: Prompt
@@ -78,6 +81,8 @@ class Generate:
     temperature: float = 0.0
     seed: int | None = None
     watch: tuple[str, ...] = ()
+    top_p: float = 1.0
+    top_k: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def test_hard_negatives_stand_at_their_ranks_of_the_rerankers_order_without_the_
 
 
 def test_nothing_of_another_split_is_drawn(collection):
-    found = drawn(collection, count=200)
+    found = drawn(collection, count=200, depth=25)
     assert all(int(pair.doc.id[1:]) < 20 for pair in found.pairs)
     assert "q0" not in {pair.query.id for pair in found.pairs}
     assert found.dropped["query in another split"] == 1

@@ -173,8 +173,9 @@ class Cached:
 def call_key(fingerprint: str, call: Call) -> str:
     """The cache key of a call to a model: SHA-256 of the fingerprint, the call's kind and its fields."""
     fields = asdict(call)
-    if not fields.get("other", True):
-        del fields["other"]  # a pair's key is what it was before there were triples
+    # keys are what they were before there were triples, and draws from the likeliest only
+    usual = {"other": "", "top_p": 1.0, "top_k": 0}
+    fields = {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
     canonical = json.dumps([fingerprint, type(call).__name__, fields], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

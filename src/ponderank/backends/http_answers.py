@@ -179,7 +179,7 @@ class Answers:
         if asked.ids is not None and self.context:
             tokens = max(1, min(tokens, self.context - len(asked.ids)))
         top = self.watch if call.watch else 0
-        wanted = Wanted(tokens, call.temperature, call.stop, call.seed, top)
+        wanted = Wanted(tokens, call.temperature, call.stop, call.seed, top, nucleus=call.top_p, likeliest=call.top_k)
         latest: list[Reply] = []
         if gathered is not None:
             gathered.opened = asked.opened

@@ -35,6 +35,7 @@ def request_line(name: str, call: Generate, model: str) -> str:
     body: dict[str, Any] = {
         "model": model, "messages": messages, "max_tokens": call.max_tokens, "temperature": call.temperature,
     }  # fmt: skip
+    body |= {"top_p": call.top_p} if call.top_p < 1 else {}
     body |= {"stop": list(call.stop)} if call.stop else {}
     body |= {} if call.seed is None else {"seed": call.seed}
     return json.dumps({"custom_id": name, "method": "POST", "url": PATH, "body": body}, ensure_ascii=False) + "\n"

@@ -78,7 +78,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked about a prompt; ``top``: how many log-probabilities a token, 0 for none; ``picked``: of these token ids."""
+    """What is asked about a prompt; ``top``: how many log-probabilities a token, 0 for none; ``picked``: of these token ids.
+
+    ``nucleus`` and ``likeliest`` are ``Generate.top_p`` and ``top_k``; the latter goes to servers that are known to take it.
+    """
 
     max_tokens: int
     temperature: float = 0.0
@@ -87,6 +90,8 @@ class Wanted:
     top: int = 0
     echo: bool = False
     picked: tuple[int, ...] = ()
+    nucleus: float = 1.0
+    likeliest: int = 0
 
 
 class Server:
@@ -161,8 +166,9 @@ class Server:
             ),
             self._max_name if chat else "max_tokens": wanted.max_tokens,
             "temperature": wanted.temperature,
-            "top_p": 1.0,
+            "top_p": wanted.nucleus,
             **self.dialect.extra,
+            **({"top_k": wanted.likeliest} if wanted.likeliest and "top_k" in self.dialect.extra else {}),
         }
         if wanted.stop:
             body["stop"] = list(wanted.stop)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ponderank.backends.llamacpp_cells import Held, log_probability
 from ponderank.backends.llamacpp_tokens import GgufTokenizer
+from ponderank.backends.nucleus import likeliest
 from ponderank.types import Choose, Generate, Likelihood, Reply, Usage, text_of
 
 Logits = NDArray[np.float32]
@@ -93,7 +94,10 @@ class Writing:
         if self._random is None:
             self._random = np.random.default_rng(self.ticket if self.call.seed is None else self.call.seed)
         exact = logits.astype(np.float64) / self.call.temperature
-        chances = np.cumsum(np.exp(exact - exact.max()))
+        weights = np.exp(exact - exact.max())
+        if self.call.top_k or self.call.top_p < 1:
+            weights = likeliest(weights / weights.sum(), self.call.top_k, self.call.top_p)
+        chances = np.cumsum(weights)
         return int(np.searchsorted(chances, self._random.random() * chances[-1], side="right"))
 
     def _watch(self, id_: int, logits: Logits, tokenizer: GgufTokenizer) -> None:

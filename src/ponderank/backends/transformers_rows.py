@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ponderank.backends.nucleus import likeliest
 from ponderank.backends.prompts import Fitted, PromptTokenizer
 from ponderank.types import Call, Generate, Prompt, Reply, Usage
 
@@ -90,6 +91,8 @@ class Row:
             self._random = torch.Generator()
             self._random.manual_seed(self.call.seed if self.call.seed is not None else self.ticket)
         chances = (logits.double().cpu() / self.call.temperature).softmax(-1)
+        if self.call.top_k or self.call.top_p < 1:
+            chances = torch.from_numpy(likeliest(chances.numpy(), self.call.top_k, self.call.top_p))
         return int(torch.multinomial(chances, 1, generator=self._random))
 
     def watch(self, logits: Any, tokenizer: PromptTokenizer) -> None:

@@ -168,6 +168,8 @@ class VllmModel:
             more = {"logprob_token_ids": ids} if self._by_id and len(ids) <= _MOST_LABELS else {"logprobs": 20}
         if call.temperature > 0:
             more["seed"] = call.seed if call.seed is not None else self._tickets
+            more |= {"top_p": call.top_p} if call.top_p < 1 else {}
+            more |= {"top_k": call.top_k} if call.top_k else {}
         most = min(call.max_tokens, self.context - len(fitted.ids))
         params = self._params(temperature=call.temperature, max_tokens=most, stop=list(call.stop) or None, **more)
         return [(fitted.ids, params)]

@@ -197,13 +197,14 @@ class RetroStar:
         max_tokens: the longest text.
         temperature: of the samples; a single sample may be asked for at 0.
         seed: of the first sample; the others count up.
+        top_k: the likeliest tokens that samples are drawn from; 0 for all.
         dataset: whose definition of relevance is used (``graded_prompts.DATASETS``); a query's instruction takes its place.
         prefill: what every answer begins with: the empty thought that turns a Qwen3 checkpoint's thinking off.
 
     Source: Retro* (arXiv 2509.24869), agentic-search ``Retro-star/evaluation/bright/reranker_sglang.py`` (prompt, temperature,
-    mean) and its scripts (4,096 tokens, 1 or 16 samples, thinking off).
+    top-k, mean) and its scripts (4,096 tokens, 1 or 16 samples, thinking off).
     Differs: there a sample that cannot be read counts as 0, and a long prompt loses its right end; the last ``<score>`` of the
-    answer counts, not the first, and must lie in [0, 100]. No top-40 sampling.
+    answer counts, not the first, and must lie in [0, 100].
 
     >>> dialogue = RetroStar(samples=2).judge(Query("q", "who"), [Doc("d", "me")], None)
     >>> [(call.seed, call.temperature) for call in next(dialogue)]
@@ -216,6 +217,7 @@ class RetroStar:
     seed: int = 42
     dataset: str = ""
     prefill: str = ""
+    top_k: int = 40
 
     widest = 1
     absolute = True
@@ -241,7 +243,7 @@ class RetroStar:
         """One round, one call a sample."""
         prompt = self.prompt(query, docs[0])
         replies = yield [
-            Generate(prompt, self.max_tokens, temperature=self.temperature, seed=self.seed + i)
+            Generate(prompt, self.max_tokens, temperature=self.temperature, seed=self.seed + i, top_k=self.top_k)
             for i in range(self.samples)
         ]
         grades = [_grade(reply) for reply in replies]

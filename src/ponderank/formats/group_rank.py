@@ -36,12 +36,13 @@ class GroupRank:
         max_tokens: the longest text.
         temperature: of the text; theirs.
         seed: of the text.
+        top_p: of the text; theirs.
         max_characters: a document is cut behind so many (flaw ``truncated``).
         widest: the most documents to be shown at once; theirs were ten and twenty.
 
     Source: GroupRank (arXiv 2511.11653); Diver ``Reranker/rerank_groupwise.py`` (prompt, 3,000 characters, 8,000 tokens,
-    temperature .3, repairs).
-    Differs: there is no nucleus sampling (top-p .8) here. Grades as given; dividing them by 10, and mixing in the retriever's, is
+    temperature .3, top-p .8, repairs).
+    Differs: grades as given; dividing them by 10, and mixing in the retriever's, is
     for the strategy (``Groups``). There one bad grade loses the whole group, whose documents all get 0; here what can be read
     counts and the rest is missing. The answer is read behind the reason only, and the last one counts; a grade outside
     0 to 10 is none.
@@ -56,6 +57,7 @@ class GroupRank:
     seed: int = 42
     max_characters: int = 3000
     widest: int = 100
+    top_p: float = 0.8
 
     absolute = True
     needs: frozenset[type[Call]] = field(default=frozenset({Generate}), init=False, repr=False, compare=False)
@@ -86,7 +88,9 @@ class GroupRank:
         if not count:
             return Judgement(())
         prompt = self.prompt(query, docs)
-        (reply,) = yield [Generate(prompt, self.max_tokens, temperature=self.temperature, seed=self.seed)]
+        (reply,) = yield [
+            Generate(prompt, self.max_tokens, temperature=self.temperature, seed=self.seed, top_p=self.top_p)
+        ]
         found, whole = grades_in(reply.text, count, cut=was_cut(reply))
         flaw = flaw_of([reply], forced=not whole or len(found) < count, unread=not found)
         if flaw is None and any(len(_one_line(doc)) > self.max_characters for doc in docs):

@@ -33,13 +33,14 @@ class RankGPT:
         max_tokens: the longest answer, its thought included; 0 is what the answer alone takes, for models that do not think.
         temperature: 0 takes the likeliest words, which orders need.
         seed: of a temperature that is not 0.
+        top_p: of a temperature that is not 0: the share of the probability that words are drawn from.
         opened: the chat template begins the thought itself (DeepSeek-R1, QwQ), so that ``<think>`` does not stand in the text.
         widest: most passages in one prompt.
 
     Source: RankGPT (arXiv 2304.09542), ``rank_gpt.py``; DeAR (arXiv 2508.16998), ``listwise_rerank/prompts.py``.
     Differs: ``[12]`` in a passage or query is rewritten to ``(12)``, as rank_llm does in passages; ids are read as
-    ``order_reading.read_order`` says, not as any digits of the answer; the first bounds no answer's length. DeAR's generation
-    also samples the likeliest 90% only; a thought that was cut off gets its order asked for.
+    ``order_reading.read_order`` says, not as any digits of the answer; the first bounds no answer's length. A thought
+    that was cut off gets its order asked for.
 
     >>> prompt = RankGPT().prompt(Query("q", "who"), [Doc("d", "me [2]")])
     >>> [(part.role, part.text) for part in prompt[5:8]]
@@ -53,6 +54,7 @@ class RankGPT:
     seed: int = 42
     opened: bool = False
     widest: int = 20
+    top_p: float = 1.0
 
     absolute = False
     needs: frozenset[type[Call]] = field(default=frozenset({Generate}), init=False, repr=False, compare=False)
@@ -74,6 +76,7 @@ class RankGPT:
             self.max_tokens or short,
             temperature=self.temperature,
             seed=self.seed if self.temperature else None,
+            top_p=self.top_p,
         )
         return (yield from ask_for_order(call, len(docs), read_order, answer_tokens=short, opened=self.opened))
 

@@ -27,13 +27,15 @@ class ReasonRank:
         passage_tokens: of each passage; the authors took 512 on BRIGHT and R2MED, 100 on TREC and BEIR. 0 keeps it whole.
         temperature: of the text.
         seed: of a temperature that is not 0.
+        top_p: of a temperature that is not 0; ``top_k`` too: 0.95 and 20 for the 8B model.
+        top_k: see ``top_p``.
         widest: most passages in one prompt.
 
     Source: ReasonRank (arXiv 2508.07050), ``utils.py`` and ``listwise_prompt_r1.toml`` (prompts), ``rank_listwise_os_llm.py``
     (sampling), ``run_rank_llm.sh`` (3,072 tokens to think, and 100).
     Differs: passages are cut by tokens as there; rank_llm's port of it cuts them by words, has no empty line before the first,
     and lets the model think for 10,000 tokens by default. A text without ``<answer>`` is not read digit by digit, thought
-    included. The 8B model was also run with the likeliest 20 tokens, and of them 95%, only.
+    included.
 
     >>> prompt = ReasonRank().prompt(Query("q", "who"), [Doc("d", "me")])
     >>> text_of(prompt)[-60:]
@@ -46,6 +48,8 @@ class ReasonRank:
     temperature: float = 0.0
     seed: int = 42
     widest: int = 20
+    top_p: float = 1.0
+    top_k: int = 0
 
     absolute = False
     needs: frozenset[type[Call]] = field(default=frozenset({Generate}), init=False, repr=False, compare=False)
@@ -66,7 +70,9 @@ class ReasonRank:
         """A thought with its order; a second, short call where the thought was cut off."""
         seed = self.seed if self.temperature else None
         prompt = self.prompt(query, docs, tokenizer)
-        call = Generate(prompt, self.max_tokens, temperature=self.temperature, seed=seed)
+        call = Generate(
+            prompt, self.max_tokens, temperature=self.temperature, seed=seed, top_p=self.top_p, top_k=self.top_k
+        )
         short = answer_tokens(len(docs), tokenizer)
         return (yield from ask_for_order(call, len(docs), read_tagged, answer_tokens=short, begin=_ANSWER))
 

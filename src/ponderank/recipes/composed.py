@@ -70,7 +70,7 @@ _ROWS: list[tuple[Recipe, Needs | None]] = [
     (Recipe("dear-pointwise", _DEAR_8B, PairForm(), Pointwise(), _DEAR, "the first stage"), Needs(8.03, HERE)),
     (Recipe("dear", _DEAR_8B, PairForm(), Cascade((Pointwise(), Window()), keep=(30,)), _DEAR,
             "both stages: the second on the best 30 of the first",
-            (Judge(_DEAR_LIST, RankGPT("dear", max_tokens=1024, temperature=0.5)),)), Needs(16.1, HERE)),
+            (Judge(_DEAR_LIST, RankGPT("dear", max_tokens=1024, temperature=0.5, top_p=0.9)),)), Needs(16.1, HERE)),
     (Recipe("think-top-20", "embedded", _EMBEDDED, Cascade((Pointwise(prior_weight=0.2), Pointwise()), keep=(20,)),
             "Rank1, arXiv 2502.18418", "the embedded model on all, thoughts about its best 20; give the model that thinks",
             (Judge("", Rank1()),)), None),

@@ -58,10 +58,10 @@ _ROWS: list[tuple[Recipe, Needs | None]] = [
          Needs(7.62, EVERY, 56), _CORNSTACK, "code that a doc string asks for; RankLLM('code-issue') for issues"),
     _row("rank-k", "hltcoe/Rank-K-32B", RankK(), _WINDOW, Needs(32.8, EVERY, 256), _RANK_K, "thinks, then writes an order with ties"),
     _row("reason-rank-7b", "liuwenhan/reasonrank-7B", ReasonRank(), _WINDOW, Needs(7.62, EVERY, 56), _REASON),
-    _row("reason-rank-8b", "liuwenhan/reasonrank-8B", ReasonRank(qwen3=True, temperature=0.6), _WINDOW,
+    _row("reason-rank-8b", "liuwenhan/reasonrank-8B", ReasonRank(qwen3=True, temperature=0.6, top_p=0.95, top_k=20), _WINDOW,
          Needs(8.19, EVERY, 144), _REASON, "the id of its authors' script; their README links ModelScope's lwhlwh/reasonrank-8B"),
     _row("reason-rank-32b", "liuwenhan/reasonrank-32B", ReasonRank(), _WINDOW, Needs(32.8, EVERY, 256), _REASON),
-    _row("dear-listwise", "abdoelsayed/dear-8b-reranker-listwise-v1", RankGPT("dear", max_tokens=1024, temperature=0.5), _WINDOW,
+    _row("dear-listwise", "abdoelsayed/dear-8b-reranker-listwise-v1", RankGPT("dear", max_tokens=1024, temperature=0.5, top_p=0.9), _WINDOW,
          Needs(8.03, EVERY, 128), _DEAR, "the second stage; its authors gave it the best 30 of the first"),
 ]  # fmt: skip
 
