@@ -21,6 +21,7 @@ from ponderank.strategies.pairs import AllPairs, PairHeapsort, PairMergesort, Pa
 from ponderank.strategies.pointwise import Pointwise
 from ponderank.strategies.repeat import Repeat
 from ponderank.strategies.setwise import SetwiseBubble, SetwiseHeapsort
+from ponderank.strategies.tools import driven
 from ponderank.strategies.top_down import TopDown
 from ponderank.strategies.tournament import TournamentSort
 from ponderank.strategies.tourrank import TourRank
@@ -38,18 +39,15 @@ STRATEGIES = (
 
 def spent(strategy, relevance):
     """Calls, rounds, and the share of the best ten that are among the first ten."""
-    plan, calls, rounds, answers = strategy.plan(len(relevance)), 0, 0, None
-    while True:
-        try:
-            asks = next(plan) if answers is None else plan.send(answers)
-        except StopIteration as stop:
-            scores = stop.value
-            break
-        groups = [ask.group if isinstance(ask, Ask) else ask for ask in asks]
-        calls, rounds = calls + len(groups), rounds + 1
-        answers = [Judgement(tuple(relevance[i] for i in group)) for group in groups]
+    asked = []
+
+    def answer(asks):
+        asked.append([ask.group if isinstance(ask, Ask) else ask for ask in asks])
+        return [Judgement(tuple(relevance[i] for i in group)) for group in asked[-1]]
+
+    scores = driven(strategy.plan(len(relevance)), answer)
     head, right = ({*sorted(range(len(by)), key=lambda i: -by[i])[:10]} for by in (scores, relevance))
-    return calls, rounds, len(head & right) / 10
+    return sum(map(len, asked)), len(asked), len(head & right) / 10
 
 
 def main():

@@ -11,7 +11,8 @@ from typing import Any
 from ponderank.contracts import Backend, Dialogue, Format, Levelled, Strategy, Tokenizer
 from ponderank.engine import Engine
 from ponderank.recipe import Judge, Recipe
-from ponderank.types import Ask, Call, Candidates, Doc, Judgement, Query, Usage
+from ponderank.strategies.tools import driven
+from ponderank.types import Ask, Call, Candidates, Doc, Group, Judgement, Query, Usage
 
 _NOISE = 0.34
 """Of a first stage that sees relevances between 0 and 1: published counts on real ones are met best with it (LOG.md)."""
@@ -126,15 +127,16 @@ def judgements_and_rounds(strategy: Strategy, n: int) -> tuple[int, int]:
 def _asked(strategy: Strategy, known: Sequence[float]) -> tuple[dict[Any, int], int]:
     """How many groups of each size are shown to each judge at each level, and in how many rounds."""
     counts: dict[Any, int] = {}
-    plan, answers, rounds = strategy.plan(len(known)), None, 0
-    while True:
-        try:
-            asks = next(plan) if answers is None else plan.send(answers)
-        except StopIteration:
-            return counts, rounds
+    rounds = 0
+
+    def answer(asks: Sequence[Group | Ask]) -> list[Judgement]:
+        nonlocal rounds
         rounds += bool(asks)
         plain = [ask if isinstance(ask, Ask) else Ask(ask) for ask in asks]
         for ask in plain:
             key = (ask.judge, ask.level, len(ask.group))
             counts[key] = counts.get(key, 0) + 1
-        answers = [Judgement(tuple(known[i] for i in ask.group)) for ask in plain]
+        return [Judgement(tuple(known[i] for i in ask.group)) for ask in plain]
+
+    driven(strategy.plan(len(known)), answer)
+    return counts, rounds

@@ -82,7 +82,7 @@ def both_shown(label: str) -> Iterator[tuple[Told | None, Shown | None]]:
     if not sys.stderr.isatty():
         yield None, None
         return
-    from ponderank.cli.progress import shown
+    from ponderank.cli.progress import counted, shown
 
     with ExitStack() as stack:
         later: list[Shown | None] = []
@@ -93,34 +93,5 @@ def both_shown(label: str) -> Iterator[tuple[Told | None, Shown | None]]:
             if later[0] is not None:
                 later[0](progress, queries)
 
-        with building_shown() as on_vectors:
+        with counted("reading documents") as on_vectors:
             yield on_vectors, show
-
-
-@contextmanager
-def building_shown() -> Iterator[Told | None]:
-    """Give a function that shows how many documents have their vectors; None where nobody would see it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("reading documents"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("·"),
-        TimeRemainingColumn(), TextColumn("left"),
-    )  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=None)
-
-    def show(done: int, total: int) -> None:
-        if not bar.live.is_started:
-            bar.start()
-        bar.update(task, completed=done, total=total)
-        if done == total:
-            bar.stop()
-
-    try:
-        yield show
-    finally:
-        bar.stop()

@@ -44,6 +44,39 @@ def shown(label: str) -> Iterator[Shown | None]:
         yield show
 
 
+@contextmanager
+def counted(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function that is told how many are done, and of how many; None when nobody would see it.
+
+    The bar appears with the first of them and goes with the last, so that another one may follow it.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn(label), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("·"), TimeRemainingColumn(),
+        TextColumn("left"),
+    )  # fmt: skip
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        if not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+        if done == total:
+            bar.stop()
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
 def rate(calls: int, seconds: float) -> str:
     """Calls a second, for people.
 

@@ -16,7 +16,6 @@ from ponderank.cli.first_stage import (
     QueryTemplate,
     asked_as,
     both_shown,
-    building_shown,
 )
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
@@ -149,10 +148,11 @@ def run(
         raise typer.BadParameter("--resume goes on with what --fresh forgets; give one of them")
     if dry_run:
         from ponderank.cli.output import show_cost
-        from ponderank.run import dry_run as counted
+        from ponderank.cli.progress import counted
+        from ponderank.run import dry_run as cost_of
 
-        with building_shown() as on_vectors:
-            cost = counted(experiment, on_vectors=on_vectors)
+        with counted("reading documents") as on_vectors:
+            cost = cost_of(experiment, on_vectors=on_vectors)
         show_cost(cost, Form.auto)
         return
     with both_shown("reranking") as (on_vectors, on_progress):

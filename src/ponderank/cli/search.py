@@ -14,7 +14,6 @@ from ponderank.cli.first_stage import (
     PoolName,
     QueryTemplate,
     asked_as,
-    building_shown,
 )
 from ponderank.cli.output import Form
 from ponderank.cli.rerank import (
@@ -77,6 +76,7 @@ def search(
     that folder cannot be written. When corpus.jsonl changes, BM25's is built again, and vectors are refused until they are deleted.
     """
     from ponderank.cli.output import is_table, reasons, show, show_cost
+    from ponderank.cli.progress import counted
     from ponderank.reranker import Reranker
     from ponderank.run import Experiment
     from ponderank.run_input import opened, retriever
@@ -89,7 +89,7 @@ def search(
         encoder=asked_as(embedder, query_template, document_template, pool),
         hybrid_weight=hybrid_weight,
     )
-    with building_shown() as on_vectors:
+    with counted("reading documents") as on_vectors:
         index = retriever(*opened(experiment), on_vectors=on_vectors)
     (found,) = index.search([Query("query", query)], k)
     with Reranker(

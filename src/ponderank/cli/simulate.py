@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,12 +167,13 @@ def _performed(simulation: Simulation, trials: int, form: Form, out: Path | None
     import time
 
     from ponderank.cli.exits import say
+    from ponderank.cli.progress import counted
     from ponderank.laboratory.report import settings, write
 
     start = time.perf_counter()
     try:
-        with _bar(trials) as on_trial:
-            simulation.run(trials, on_trial=on_trial)
+        with counted("trials") as show:
+            simulation.run(trials, on_trial=None if show is None else lambda done: show(done, trials))
     except KeyboardInterrupt:
         if simulation.trials:
             _show(simulation, form)
@@ -216,24 +215,3 @@ def _list(form: Form) -> None:
         return
     for name, fields, told in found:
         print(json.dumps({"name": name, "strategy": fields, "told": told}, ensure_ascii=False))
-
-
-@contextmanager
-def _bar(trials: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar on stderr; nothing where nobody would see it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("trials"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("trials", total=trials)
-        yield lambda done: bar.update(task, completed=done)

@@ -17,6 +17,8 @@ from ponderank.laboratory.costs import Tokens
 from ponderank.laboratory.judges import Judge, Sitting
 from ponderank.laboratory.measures import dcg, found, tau
 from ponderank.laboratory.named import Contender
+from ponderank.strategies import tools
+from ponderank.types import Ask, Group, Judgement
 
 FIRST_STAGE = "first stage"
 """The name of the input order as it is, which costs nothing."""
@@ -40,20 +42,19 @@ def driven(strategy: Strategy, case: Case, sitting: Sitting) -> tuple[list[int],
     >>> driven(Pointwise(), case, Judge(noise=0.0).sitting(case.utilities, seed=0, kind="score"))[0]
     [1, 0]
     """
-    tally, plan = Tally(), strategy.plan(len(case), case.priors)
-    try:
-        asks = next(plan)
-        while True:
-            answers = sitting.answers(asks)
-            tally.calls += len(answers)
-            tally.rounds += bool(answers)
-            for answer in answers:
-                tally.shown += len(answer.scores)
-                if answer.flaw:
-                    tally.flaws[answer.flaw] += 1
-            asks = plan.send(answers)
-    except StopIteration as stop:
-        scores: list[float] = stop.value
+    tally = Tally()
+
+    def answer(asks: Sequence[Group | Ask]) -> list[Judgement]:
+        answers = sitting.answers(asks)
+        tally.calls += len(answers)
+        tally.rounds += bool(answers)
+        for one in answers:
+            tally.shown += len(one.scores)
+            if one.flaw:
+                tally.flaws[one.flaw] += 1
+        return answers
+
+    scores = tools.driven(strategy.plan(len(case), case.priors), answer)
     order = sorted(range(len(case)), key=lambda i: (1, 0.0) if math.isnan(scores[i]) else (0, -scores[i]))
     return order, tally
 

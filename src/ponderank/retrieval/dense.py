@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ponderank.aggregate.scores import min_max
 from ponderank.contracts import Backend
 from ponderank.data.beir import Collection
 from ponderank.errors import DataError, RecipeError
@@ -141,7 +142,7 @@ class DenseIndex:
         dense = [score if score == score else 0.0 for score in dense]  # unknown is 0, as there
         lexical = list(given.scores)
         if normalise:
-            dense, lexical = _unit(dense), _unit(lexical)
+            dense, lexical = min_max(dense), min_max(lexical)
         scores = [weight * a + (1 - weight) * b for a, b in zip(lexical, dense, strict=True)]
         order = sorted(range(len(scores)), key=lambda i: -scores[i])
         return Candidates(given.query, tuple(given.docs[i] for i in order), tuple(scores[i] for i in order))
@@ -244,9 +245,3 @@ def _top(places: Any, scores: Any, depth: int) -> tuple[Any, Any]:
     equal = np.flatnonzero(scores == least)[: depth - len(above)]
     kept = np.concatenate([above, equal])
     return places[kept], scores[kept]
-
-
-def _unit(scores: Sequence[float]) -> list[float]:
-    """The scores on [0, 1]; zeros where all are equal."""
-    low, high = min(scores, default=0.0), max(scores, default=0.0)
-    return [(score - low) / (high - low) if high > low else 0.0 for score in scores]

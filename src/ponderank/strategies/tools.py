@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from ponderank.contracts import Strategy
@@ -47,6 +47,22 @@ def placed(order: Iterable[int], n: int) -> list[float]:
     for rank, i in enumerate(order):
         scores[i] = float(n - rank)
     return scores
+
+
+def driven(plan: Steps[Result], answer: Callable[[list[Group | Ask]], list[Judgement]]) -> Result:
+    """Run a plan to its end: each round is handed to ``answer``, which gives a judgement for each ask.
+
+    >>> from ponderank.strategies.pointwise import Pointwise
+    >>> driven(Pointwise().plan(2), lambda asks: [Judgement((float(len(asks)),)) for _ in asks])
+    [2.0, 2.0]
+    """
+    try:
+        asks = next(plan)
+        while True:
+            asks = plan.send(answer(asks))
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
 
 
 def together(plans: Sequence[Steps[Result]]) -> Steps[list[Result]]:
